@@ -1,0 +1,198 @@
+"""Many captions that share prefixes, encoded in one pass of a causal text tower.
+
+CLIP's text tower is causal and its feature is read at the end-of-text token, so the hidden states of a prefix do not
+depend on what follows it. All prefixes of a caption therefore share one trunk `[SOT, t_1 .. t_n]`; every prefix only
+adds an end-of-text token of its own, and a text that leaves the trunk after a prefix (a false unit, the caption
+without one unit) adds its own tokens and one end-of-text token. Positions and attention masks are those that each
+text would have had alone, so the features are those of separate passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SOT_TOKEN = 49406
+EOT_TOKEN = 49407
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A text that shares the first `start` trunk tokens and goes on with tokens of its own.
+
+    Attributes:
+        start: Number of trunk tokens kept, 0 to n.
+        tokens: Token ids that follow them, without start- and end-of-text.
+    """
+
+    start: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PrefixTree:
+    """One caption with every text to be read off it.
+
+    Attributes:
+        trunk: Token ids of the whole caption, without start- and end-of-text (n of them).
+        prefixes: For each prefix to read, its number of trunk tokens, 0 to n.
+        branches: Texts that leave the trunk.
+    """
+
+    trunk: tuple[int, ...]
+    prefixes: tuple[int, ...]
+    branches: tuple[Branch, ...] = ()
+
+    @property
+    def longest(self) -> int:
+        """Number of positions that its longest text takes, start- and end-of-text included."""
+        ends = [len(self.trunk), *(b.start + len(b.tokens) for b in self.branches)]
+        return max(ends) + 2
+
+
+@dataclass(frozen=True)
+class TreeBatch:
+    """Several trees laid out as padded rows (N trees, T nodes, R texts read).
+
+    Attributes:
+        token_ids: (N, T) int64.
+        positions: (N, T) int64, the position each token would have in its own text.
+        mask: (N, T, T) bool, true where the row's node attends to the column's.
+        rows: (R,) int64, the tree of each text; trees in order, prefixes before branches.
+        columns: (R,) int64, the node of its end-of-text token.
+    """
+
+    token_ids: Tensor
+    positions: Tensor
+    mask: Tensor
+    rows: Tensor
+    columns: Tensor
+
+
+def lay_out(
+    trees: Sequence[PrefixTree],
+    *,
+    context_length: int,
+    sot_token: int = SOT_TOKEN,
+    eot_token: int = EOT_TOKEN,
+    device: torch.device | str = "cpu",
+) -> TreeBatch:
+    """Lay trees out as one padded batch.
+
+    Raises:
+        ValueError: A text takes more positions than the model has, or a prefix or branch starts outside the trunk.
+
+    Source: ours: docs/metrics.md, "The whole curve in one text pass".
+    """
+    ids: list[list[int]] = []
+    positions: list[list[int]] = []
+    # A node sees the trunk up to `limits` and, within its own segment, everything up to itself.
+    limits: list[list[int]] = []
+    segments: list[list[int]] = []
+    rows: list[int] = []
+    columns: list[int] = []
+    for row, tree in enumerate(trees):
+        n = len(tree.trunk)
+        if tree.longest > context_length:
+            raise ValueError(
+                f"a text of tree {row} takes {tree.longest} positions and the model has {context_length}"
+            )
+        node_ids = [sot_token, *tree.trunk]
+        node_positions = list(range(n + 1))
+        node_limits = list(range(n + 1))
+        node_segments = [0] * (n + 1)
+        leaves = [(start, ()) for start in tree.prefixes] + [(b.start, b.tokens) for b in tree.branches]
+        for segment, (start, tokens) in enumerate(leaves, start=1):
+            if not 0 <= start <= n:
+                raise ValueError(f"a text of tree {row} starts after {start} tokens of a trunk of {n}")
+            length = len(tokens) + 1
+            node_ids += [*tokens, eot_token]
+            node_positions += range(start + 1, start + 1 + length)
+            node_limits += [start] * length
+            node_segments += [segment] * length
+            rows.append(row)
+            columns.append(len(node_ids) - 1)
+        ids.append(node_ids)
+        positions.append(node_positions)
+        limits.append(node_limits)
+        segments.append(node_segments)
+
+    def padded(values: list[list[int]], fill: int) -> Tensor:
+        width = max(map(len, values))
+        return torch.tensor([v + [fill] * (width - len(v)) for v in values], device=device)  # (N, T)
+
+    limit, segment = padded(limits, 0), padded(segments, -1)
+    node = torch.arange(limit.shape[1], device=device)
+    on_trunk = segment == 0  # (N, T)
+    sees_trunk = (node[None, None, :] <= limit[:, :, None]) & on_trunk[:, None, :]
+    sees_own = (segment[:, :, None] == segment[:, None, :]) & (node[None, None, :] <= node[None, :, None])
+    # Padding (segment -1) sees the start-of-text token like everybody, so that no softmax row is empty.
+    mask = sees_trunk | (sees_own & (segment > 0)[:, :, None])  # (N, T, T)
+    return TreeBatch(
+        token_ids=padded(ids, 0),
+        positions=padded(positions, 0),
+        mask=mask,
+        rows=torch.tensor(rows, device=device),
+        columns=torch.tensor(columns, device=device),
+    )
+
+
+def text_tower(model: nn.Module) -> Any:
+    """Return the module that holds an open_clip model's text tower (the model itself, or its `text`)."""
+    return model.text if hasattr(model, "text") else model
+
+
+def supports_prefix_trees(model: nn.Module) -> bool:
+    """Tell whether the text tower is causal and is read at the end-of-text token, which one pass needs."""
+    tower = text_tower(model)
+    needed = ("transformer", "token_embedding", "positional_embedding", "ln_final", "text_projection")
+    pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
+    return (
+        all(hasattr(tower, name) for name in needed)
+        and getattr(tower, "attn_mask", None) is not None
+        and getattr(tower, "cls_emb", None) is None
+        and pool in ("argmax", "eos")
+    )
+
+
+def encode_trees(model: nn.Module, batch: TreeBatch) -> Tensor:
+    """Encode every text of the batch in one pass.
+
+    Args:
+        model: An open_clip model for which `supports_prefix_trees` holds.
+        batch: From `lay_out`, with the model's context length.
+
+    Returns:
+        (R, D) text features, not normalised, differentiable.
+
+    Source: ours: docs/metrics.md, "The whole curve in one text pass".
+    """
+    tower = text_tower(model)
+    dtype = tower.transformer.get_cast_dtype()
+    x = tower.token_embedding(batch.token_ids).to(dtype)  # (N, T, W)
+    x = x + tower.positional_embedding.to(dtype)[batch.positions]
+    for block in tower.transformer.resblocks:
+        x = _apply_block(block, x, batch.mask)
+    x = tower.ln_final(x[batch.rows, batch.columns])  # (R, W)
+    projection = tower.text_projection
+    if projection is None:
+        return x
+    return projection(x) if isinstance(projection, nn.Module) else x @ projection  # (R, D)
+
+
+def _apply_block(block: Any, x: Tensor, mask: Tensor) -> Tensor:
+    attention = block.attn
+    n, t, w = x.shape
+    if not isinstance(attention, nn.MultiheadAttention):
+        raise TypeError(f"text blocks with {type(attention).__name__} are not supported in one pass")
+    # nn.MultiheadAttention wants the mask repeated for every head; broadcasting it costs H times less memory.
+    qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)  # (N, T, 3W)
+    q, k, v = qkv.view(n, t, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)  # each (N, H, T, W/H)
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None])
+    x = x + block.ls_1(attention.out_proj(mixed.transpose(1, 2).reshape(n, t, w)))
+    return x + block.ls_2(block.mlp(block.ln_2(x)))

@@ -1,0 +1,49 @@
+"""What every page is built with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.encoders import EncoderCache
+from app.pictures import PictureStore
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """The things that live as long as the app.
+
+    Attributes:
+        settings: The settings the app was started with.
+        engine: The open ratings database.
+        encoders: The loaded models.
+        pictures: The stored images, by image id.
+    """
+
+    settings: Settings
+    engine: Engine
+    encoders: EncoderCache
+    pictures: PictureStore
+
+
+def open_context(settings: Settings) -> AppContext:
+    """Open the database and return the context of one running app.
+
+    Raises:
+        annotations.errors.AnnotationError: If the database cannot be opened or was made by a newer version.
+        OSError: If the data folder cannot be made.
+    """
+    from annotations.engine import open_database
+
+    settings.data.mkdir(parents=True, exist_ok=True)
+    return AppContext(
+        settings=settings,
+        engine=open_database(settings.database_url),
+        encoders=EncoderCache(default=settings.model, device=settings.device, capacity=settings.max_models),
+        pictures=PictureStore(settings.images_dir),
+    )

@@ -1,0 +1,150 @@
+"""The web server: a FastAPI parent with the security rules, the health check and the mounted Gradio app."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from app.context import AppContext
+
+_LOG = logging.getLogger("specs_lens")
+_ASSETS = Path(__file__).parent / "assets"
+# Hugging Face shows a Space inside a frame of its own site.
+_SPACE_FRAME = "https://huggingface.co"
+
+
+def create_app(context: AppContext) -> FastAPI:
+    """Return the web application, ready for an ASGI server.
+
+    Args:
+        context: The open context; the caller keeps it alive as long as the application runs.
+    """
+    import gradio as gr
+    from fastapi import FastAPI, HTTPException, Response
+    from fastapi.middleware.cors import CORSMiddleware
+    from fastapi.responses import FileResponse, JSONResponse
+    from fastapi.staticfiles import StaticFiles
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.security import Guard
+    from app.ui import build_ui, page_options
+
+    settings = context.settings
+    app = FastAPI(title="SPECS Lens", docs_url=None, redoc_url=None, openapi_url=None)
+    # Gradio answers any Origin with credentials unless its parent has a CORS policy of its own.
+    app.add_middleware(CORSMiddleware, allow_origins=list(settings.allowed_origins), allow_methods=["GET", "POST"])
+    app.add_middleware(
+        Guard,
+        trusted_hosts=settings.trusted_hosts,
+        allowed_origins=settings.allowed_origins,
+        frame_ancestors=(_SPACE_FRAME,) if "SPACE_ID" in os.environ else (),
+    )
+
+    @app.get("/healthz")
+    def healthz() -> JSONResponse:
+        try:
+            with context.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            _LOG.exception("the health check cannot reach the database")
+            return JSONResponse({"status": "failing", "database": "unreachable"}, status_code=503)
+        return JSONResponse({"status": "ok", "database": "ok"})
+
+    @app.get("/pictures/{image_id}")
+    def picture(image_id: str) -> Response:
+        try:
+            path = context.pictures.find(image_id)
+        except ValueError:
+            path = None
+        if path is None:
+            raise HTTPException(status_code=404, detail="no such picture")
+        return FileResponse(path, headers={"cache-control": "private, max-age=86400, immutable"})
+
+    app.mount("/static/lens", StaticFiles(directory=_ASSETS), name="lens-assets")
+
+    return gr.mount_gradio_app(
+        app,
+        build_ui(context).queue(api_open=False, max_size=64),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        show_error=False,
+        max_file_size=f"{settings.max_upload_mb}mb",
+        allowed_paths=[],
+        blocked_paths=[str(settings.data)],
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+        **page_options(),
+    )
+
+
+def _port_is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _should_open_browser(settings: Settings) -> bool:
+    if settings.open_browser is not None:
+        return settings.open_browser
+    has_display = sys.platform == "darwin" or any(name in os.environ for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    return has_display and sys.stdout.isatty()
+
+
+def main() -> int:
+    """Start the app with the settings of the environment and return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "SPECS_" + "_".join(str(part) for part in problem["loc"]).upper()
+            print(f"specs-lens: {name}={problem['input']!r}: {problem['msg']}", file=sys.stderr)
+        return 2
+    if not _port_is_free(settings.host, settings.port):
+        print(
+            f"specs-lens: cannot listen on {settings.host}:{settings.port}, something else does already. "
+            "Stop it or set SPECS_PORT to another port.",
+            file=sys.stderr,
+        )
+        return 2
+    print("SPECS Lens is starting ...", flush=True)
+
+    import uvicorn
+
+    from annotations.errors import AnnotationError
+    from app.context import open_context
+
+    try:
+        context = open_context(settings)
+    except (AnnotationError, OSError) as error:
+        print(f"specs-lens: {error}", file=sys.stderr)
+        return 2
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(context), host=settings.host, port=settings.port, log_level="warning")
+    )
+    print(f"SPECS Lens: {settings.url}   (data in {settings.data}; Ctrl+C stops)", flush=True)
+    if _should_open_browser(settings):
+        threading.Timer(0.8, webbrowser.open, args=(settings.url,)).start()
+    server.run()
+    return 0

@@ -1,0 +1,99 @@
+"""The app's settings, read from the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+
+
+def default_data_dir() -> Path:
+    """Return the folder in which this user's programs keep their data, with ``specs-lens`` appended."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "specs-lens"
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "specs-lens"
+
+
+class Settings(BaseSettings):
+    """Every setting of the app; each is read from the variable ``SPECS_<NAME>``.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port to listen on.
+        data: Folder for the stored images and, unless ``db`` says otherwise, the database.
+        db: SQLAlchemy URL of the ratings database; by default ``specs.sqlite3`` inside ``data``.
+        model: Name or path of the model that is chosen when the page opens; None means the bundled one.
+        device: Torch device of the models.
+        max_models: Models kept in memory at once.
+        max_upload_mb: Largest accepted upload in megabytes.
+        max_caption_words: Longest accepted caption, in words.
+        max_caption_characters: Longest accepted caption, in characters.
+        allowed_hosts: Host names that requests may be addressed to, comma-separated; ``*`` allows all. Empty means
+            the loopback names when listening on loopback, and all otherwise.
+        allowed_origins: Further origins (``https://example.org``) whose pages may post to the app, comma-separated.
+        open_browser: Open the page in a browser after the start; by default only when started by hand.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SPECS_", extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=7860, ge=1, le=65535)
+    data: Path = Field(default_factory=default_data_dir)
+    db: str | None = None
+    model: str | None = None
+    device: str = "cpu"
+    max_models: int = Field(default=2, ge=1)
+    max_upload_mb: int = Field(default=25, ge=1)
+    max_caption_words: int = Field(default=1000, ge=1)
+    max_caption_characters: int = Field(default=10_000, ge=1)
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    open_browser: bool | None = None
+
+    @field_validator("allowed_hosts", "allowed_origins", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("db", "model", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("data", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the ratings database."""
+        return self.db or f"sqlite:///{self.data / 'specs.sqlite3'}"
+
+    @property
+    def images_dir(self) -> Path:
+        """Folder of the stored images."""
+        return self.data / "images"
+
+    @property
+    def trusted_hosts(self) -> tuple[str, ...]:
+        """Host names that requests may be addressed to; ``("*",)`` means all."""
+        if self.allowed_hosts:
+            return self.allowed_hosts
+        loopback = self.host in ("127.0.0.1", "localhost", "::1")
+        return _LOOPBACK_HOSTS if loopback else ("*",)
+
+    @property
+    def url(self) -> str:
+        """Address under which a browser on this machine finds the app."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"

@@ -1,0 +1,124 @@
+"""The frame around the pages: header, tabs, theme, and what one page hands to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.pages import analyse, inspect, rate
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+
+_ASSETS = Path(__file__).parent / "assets"
+_STYLES = ("style.css", "inspect.css", "rate_analyse.css")
+_SCRIPTS = ("frame.js", "inspect.js", "rate_analyse.js")
+_SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"]
+_MONO_FONT = ["ui-monospace", "SFMono-Regular", "DejaVu Sans Mono", "monospace"]
+
+_BRAND = '<a class="lens-brand" href="/">SPECS Lens</a>'
+
+
+def lens_theme() -> gr.themes.Base:
+    """Return the Gradio theme: every colour is a variable of style.css, so light and dark are decided there."""
+    both = {
+        "body_background_fill": "var(--paper)",
+        "body_text_color": "var(--ink)",
+        "body_text_color_subdued": "var(--soft)",
+        "background_fill_primary": "var(--card)",
+        "background_fill_secondary": "var(--paper)",
+        "block_background_fill": "var(--card)",
+        "block_border_color": "var(--line)",
+        "block_label_background_fill": "transparent",
+        "block_label_text_color": "var(--soft)",
+        "block_title_text_color": "var(--soft)",
+        "block_info_text_color": "var(--soft)",
+        "border_color_primary": "var(--line)",
+        "border_color_accent": "var(--blue)",
+        "color_accent_soft": "var(--chip)",
+        "panel_background_fill": "var(--card)",
+        "input_background_fill": "var(--card)",
+        "input_border_color": "var(--line)",
+        "input_border_color_focus": "var(--blue)",
+        "input_placeholder_color": "var(--soft)",
+        "link_text_color": "var(--blue)",
+        "loader_color": "var(--blue)",
+        "slider_color": "var(--blue)",
+        "button_primary_background_fill": "var(--blue)",
+        "button_primary_background_fill_hover": "var(--blue-strong)",
+        "button_primary_text_color": "var(--on-blue)",
+        "button_primary_border_color": "var(--blue)",
+        "button_secondary_background_fill": "var(--card)",
+        "button_secondary_background_fill_hover": "var(--chip)",
+        "button_secondary_text_color": "var(--ink)",
+        "button_secondary_border_color": "var(--line)",
+        "checkbox_background_color": "var(--card)",
+        "checkbox_background_color_selected": "var(--blue)",
+        "checkbox_border_color": "var(--line)",
+        "checkbox_label_background_fill": "var(--card)",
+        "checkbox_label_text_color": "var(--ink)",
+        "table_border_color": "var(--line)",
+        "table_even_background_fill": "var(--card)",
+        "table_odd_background_fill": "var(--card)",
+    }
+    light_only = {
+        "block_radius": "12px",
+        "button_large_radius": "8px",
+        "button_medium_radius": "8px",
+        "button_small_radius": "8px",
+        "input_radius": "8px",
+        "block_shadow": "none",
+        "input_shadow": "none",
+        "input_shadow_focus": "0 0 0 1px var(--blue)",
+        "button_primary_shadow": "none",
+        "button_secondary_shadow": "none",
+        "layout_gap": "14px",
+    }
+    theme = gr.themes.Base(font=_SYSTEM_FONT, font_mono=_MONO_FONT)
+    return theme.set(**both, **{f"{name}_dark": value for name, value in both.items()}, **light_only)
+
+
+def page_options() -> dict[str, Any]:
+    """Return the look of the page as options of ``gr.mount_gradio_app``."""
+    return {
+        "theme": lens_theme(),
+        "css_paths": [_ASSETS / name for name in _STYLES if (_ASSETS / name).is_file()],
+        "head": "\n".join(
+            f'<script src="/static/lens/{name}" defer></script>'
+            for name in _SCRIPTS
+            if (_ASSETS / name).is_file()
+        ),
+    }
+
+
+def build_ui(context: AppContext) -> gr.Blocks:
+    """Lay out the three pages and wire what passes between them.
+
+    Args:
+        context: The open context of the running app.
+    """
+    with gr.Blocks(
+        title="SPECS Lens", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86_400)
+    ) as blocks:
+        gr.HTML(_BRAND, elem_id="brand", js_on_load=None)
+        chip = gr.HTML(inspect.model_chip(context.encoders.default_name), elem_id="chip", js_on_load=None)
+        with gr.Tabs(selected="inspect", elem_id="pages") as tabs:
+            with gr.Tab("Inspect", id="inspect", elem_id="page-inspect") as inspect_tab:
+                inspect_page = inspect.build(context, inspect_tab, chip)
+            with gr.Tab("Rate", id="rate", elem_id="page-rate") as rate_tab:
+                rate_page = rate.build(context, rate_tab)
+            with gr.Tab("Analyse", id="analyse", elem_id="page-analyse") as analyse_tab:
+                analyse.build(context, analyse_tab)
+        # The Rate page listens to changes of `requested_item`, an (item id, serial number) pair: the number makes a
+        # second request for the same item a change as well.
+        inspect_page.rate_button.click(
+            inspect_page.hand_over,
+            inputs=inspect_page.hand_over_inputs,
+            outputs=rate_page.requested_item,
+            concurrency_id="save",
+            concurrency_limit=4,
+            api_visibility="private",
+        ).success(lambda: gr.Tabs(selected="rate"), outputs=tabs, api_visibility="private", queue=False)
+    return blocks

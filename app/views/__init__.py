@@ -1,0 +1,1 @@
+"""Figures, tables and small HTML, made from plain data and nothing else."""

@@ -16,7 +16,7 @@ WORKERS ?= 2
 # and can make a virtual environment (Debian packages that apart).
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 # Progress for somebody at a terminal, silence in a log.
-PIP := $(BIN)/python -m pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)
+PIP := $(BIN)/python -m pip --disable-pip-version-check $(shell [ -t 2 ] || echo -qq)
 
 # Two workers on few cores: more threads than one a process only get in each other's way.
 TEST_ENV := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
@@ -24,7 +24,7 @@ TEST_ENV := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 .PHONY: app setup test test-slow lint lock clean
 
 app: $(STAMP)
-	@$(BIN)/python -m app --open
+	@$(BIN)/python -m app
 
 setup: $(STAMP)
 

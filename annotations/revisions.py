@@ -1,0 +1,162 @@
+"""Read ratings back: every revision, or the current ones."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Table, select
+
+from annotations.engine import reading
+from annotations.raters import find_rater
+from annotations.schema import answers, current_ratings, items, raters, revisions, verdicts
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rater said of one unit.
+
+    Attributes:
+        start: First code point of the unit in the caption.
+        end: One past its last code point.
+        verdict: ``supported``, ``hallucinated`` or ``unsure``.
+    """
+
+    start: int
+    end: int
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Rating:
+    """One revision of one rater's rating of one item.
+
+    Attributes:
+        rating_id: Of the revision.
+        item_id: What was rated.
+        rater_id: Who rated it, 32 hexadecimal digits.
+        rater: The rater's name.
+        number: 1 for the first revision of this rater on this item.
+        receipt: The number on the receipt.
+        withdrawn: Whether the revision withdraws the rating; then it has no answers.
+        correctness: 1 to 5, or None when withdrawn.
+        thoroughness: 1 to 5, or None when withdrawn.
+        overall: 1 to 5, or None when withdrawn.
+        verdicts: On units, in the caption's order; units without one are left out.
+        comment: Free text.
+        caption_sha256: Of the caption that was rated.
+        segmenter_version: What cut the caption that was rated.
+        guideline_version: Of the instructions that the rater saw.
+        application_version: Of the program.
+        metric_revealed_at: When the rater had first been shown the metric's score of the item, or None if the
+            rating is blind; UTC, ISO 8601.
+        saved_at: By the server's clock; UTC, ISO 8601.
+    """
+
+    rating_id: str
+    item_id: str
+    rater_id: str
+    rater: str
+    number: int
+    receipt: int
+    withdrawn: bool
+    correctness: int | None
+    thoroughness: int | None
+    overall: int | None
+    verdicts: tuple[Verdict, ...]
+    comment: str
+    caption_sha256: str
+    segmenter_version: str
+    guideline_version: str
+    application_version: str
+    metric_revealed_at: str | None
+    saved_at: str
+
+
+def ratings(
+    engine: Engine, *, item_id: str | None = None, rater: str | None = None, all_revisions: bool = False
+) -> Iterator[Rating]:
+    """Read ratings one by one, in the order in which they were saved.
+
+    Nothing is read before the first one is asked for; all come from one snapshot.
+
+    Args:
+        engine: From `open_database`.
+        item_id: Only this item's, unless None.
+        rater: Only this rater's, by name, unless None.
+        all_revisions: Whether to read every revision instead of the current ratings alone.
+
+    Yields:
+        The ratings. Current ratings of deleted items are left out; among all revisions they are there.
+
+    Raises:
+        InvalidRecordError: If the rater's name is empty, too long or holds control characters.
+        StorageError: If the database fails.
+    """
+    table = revisions if all_revisions else current_ratings
+    with reading(engine) as connection:
+        query = _select(table).order_by(table.c.created_at, table.c.rater_id, table.c.receipt)
+        if not all_revisions:
+            query = query.where(items.c.deleted_at.is_(None))
+        if item_id is not None:
+            query = query.where(table.c.item_id == item_id)
+        if rater is not None:
+            query = query.where(table.c.rater_id == find_rater(connection, rater))
+        with connection.execution_options(yield_per=500).execute(query) as rows:
+            for part in rows.partitions():
+                yield from _complete(connection, part)
+
+
+def find_by_nonce(connection: Connection, nonce: str) -> Rating | None:
+    """Read the revision that was saved under a nonce, in an open transaction, or None."""
+    rows = connection.execute(_select(revisions).where(revisions.c.nonce == nonce)).all()
+    return next(_complete(connection, rows), None)
+
+
+def _select(table: Table) -> Any:
+    """Select revisions from the table or the view, with what stands beside them."""
+    return (
+        select(table, raters.c.name.label("rater"), items.c.caption_sha256, items.c.segmenter_version)
+        .join(raters, raters.c.id == table.c.rater_id)
+        .join(items, items.c.id == table.c.item_id)
+    )
+
+
+def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rating]:
+    """Add answers and verdicts to rows of `_select`, with two queries for all of them."""
+    ids = [row.id for row in rows]
+    scales: dict[str, dict[str, int]] = {}
+    for revision_id, question, value in connection.execute(
+        select(answers.c.revision_id, answers.c.question, answers.c.value).where(
+            answers.c.revision_id.in_(ids)
+        )
+    ):
+        scales.setdefault(revision_id, {})[question] = value
+    said: dict[str, list[Verdict]] = {}
+    for revision_id, start, end, verdict in connection.execute(
+        select(verdicts.c.revision_id, verdicts.c.start, verdicts.c.end, verdicts.c.verdict)
+        .where(verdicts.c.revision_id.in_(ids))
+        .order_by(verdicts.c.start)
+    ):
+        said.setdefault(revision_id, []).append(Verdict(start, end, verdict))
+    for row in rows:
+        values = scales.get(row.id, {})
+        yield Rating(
+            rating_id=row.id,
+            item_id=row.item_id,
+            rater_id=row.rater_id,
+            rater=row.rater,
+            number=row.number,
+            receipt=row.receipt,
+            withdrawn=row.withdrawn,
+            correctness=values.get("correctness"),
+            thoroughness=values.get("thoroughness"),
+            overall=values.get("overall"),
+            verdicts=tuple(said.get(row.id, ())),
+            comment=row.comment,
+            caption_sha256=row.caption_sha256,
+            segmenter_version=row.segmenter_version,
+            guideline_version=row.guideline_version,
+            application_version=row.application_version,
+            metric_revealed_at=row.metric_revealed_at,
+            saved_at=row.created_at,
+        )

@@ -1,7 +1,8 @@
 """Everything that specs_core raises on purpose.
 
-Each error also is the builtin it refines, so `except ValueError` keeps working for a caller who knows nothing of
-this package. None has an `__init__` of its own: such an error would not survive pickling between processes.
+Each error also is the builtin it refines, so `except ValueError` keeps working for a caller who knows nothing
+of this package. None has an `__init__` of its own: such an error would not survive pickling between
+processes.
 """
 
 

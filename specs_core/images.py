@@ -1,7 +1,8 @@
 """Read an image that somebody else made: safely, upright, as plain RGB.
 
-The format and the size are taken from the file's first bytes, before any decoder runs: a PNG of 20 KB can unpack
-to a gigabyte. What comes back holds pixels and nothing else (no GPS position, no comment, no colour profile).
+The format and the size are taken from the file's first bytes, before any decoder runs: a PNG of 20 KB can
+unpack to a gigabyte. What comes back holds pixels and nothing else (no GPS position, no comment, no colour
+profile).
 """
 
 from __future__ import annotations

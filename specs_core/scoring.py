@@ -14,8 +14,8 @@ def cosine(image_features: npt.ArrayLike, text_features: npt.ArrayLike) -> Float
     """Return the cosine similarity of image and text features.
 
     The features need not be normalised. Leading axes broadcast as numpy's do, so one image (D,) goes with U
-    texts (U, D). A row with NaN (a unit beyond the model's context) gives NaN; a row of zeros has no direction
-    and gives NaN as well.
+    texts (U, D). A row with NaN (a unit beyond the model's context) gives NaN; a row of zeros has no
+    direction and gives NaN as well.
 
     Args:
         image_features: (..., D) real numbers.

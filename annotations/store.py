@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from annotations.assignment import DEFAULT_LEASE, finish, hold, reopen
-from annotations.engine import writing
+from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, NonceReusedError, UnknownRecordError
 from annotations.items import Item, find_item
 from annotations.raters import ensure_rater, find_rater
@@ -230,6 +230,26 @@ def record_reveal(engine: Engine, rater: str, item_id: str, *, now: datetime | N
             first = timestamp(now)
             connection.execute(insert(reveals).values(item_id=item_id, rater_id=rater_id, revealed_at=first))
     return first
+
+
+def revealed_at(engine: Engine, rater: str, item_id: str) -> str | None:
+    """Read when a rater was first shown the metric's score of an item.
+
+    Args:
+        engine: From `open_database`.
+        rater: The rater's name.
+        item_id: The item.
+
+    Returns:
+        The time, UTC, ISO 8601; None while the rater is blind to the score.
+
+    Raises:
+        InvalidRecordError: If the name is empty, too long or holds control characters.
+        StorageError: If the database fails.
+    """
+    with reading(engine) as connection:
+        rater_id = find_rater(connection, rater)
+        return None if rater_id is None else _revealed_at(connection, item_id, rater_id)
 
 
 def _check_form(rating: NewRating) -> None:

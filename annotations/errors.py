@@ -27,3 +27,7 @@ class StorageError(AnnotationError, OSError):
 
 class NewerDatabaseError(AnnotationError, RuntimeError):
     """A database written by a newer version of this program."""
+
+
+class InvalidScoresError(AnnotationError, ValueError):
+    """Arrays of scores that no statistic can be computed from: unequal lengths, or infinite values."""

@@ -76,6 +76,11 @@ class Checkpoint:
     tag: str | None = None
     note: str = ""
 
+    @property
+    def label(self) -> str:
+        """The name for records and pages: of a local file its name without the folders."""
+        return Path(self.filename).name if self.source == "file" else self.name
+
 
 def _longclip(
     name: str, repo_id: str, filename: str, architecture: str, parameters: int, licence: str, note: str

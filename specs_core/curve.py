@@ -200,7 +200,7 @@ def curve_record(curve: ScoreCurve, encoder: Encoder, *, threshold: float = 0.0)
         strict=True,
     )
     return {
-        "model": encoder.checkpoint.name,
+        "model": encoder.checkpoint.label,
         "provenance": {
             **encoder.provenance(),
             "segmenter": curve.segmenter,

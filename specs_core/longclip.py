@@ -25,6 +25,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from specs_core.checkpoints import (
+    OPEN_CLIP_CONFIG,
     OPEN_CLIP_PREFIX,
     OPEN_CLIP_WEIGHTS,
     PHOTOGRAPHS,
@@ -37,6 +38,8 @@ from specs_core.errors import CheckpointError, UnknownModelError
 # LongCLIP keeps CLIP's first positions as they are and stretches the rest.
 KEPT_POSITIONS = 20
 HEAD_WIDTH = 64
+
+_PREPROCESSING = ("mean", "std", "interpolation", "resize_mode", "fill_color")
 
 # Entries of published state dicts that are no weights of the model.
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "mask1", "mask2")
@@ -64,6 +67,7 @@ class LoadedModel:
         preprocess: From an RGB image to a (3, S, S) float32 tensor.
         tokenizer: open_clip's tokenizer for it.
         image_size: S, in pixels.
+        embed_dim: Width of the shared feature space.
         context_length: Tokens that the text tower reads, start- and end-of-text included.
     """
 
@@ -71,6 +75,7 @@ class LoadedModel:
     preprocess: Callable[[Image.Image], Tensor]
     tokenizer: Any
     image_size: int
+    embed_dim: int
     context_length: int
 
 
@@ -181,8 +186,7 @@ def longclip_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
     for name, axes in needed.items():
         if name not in state:
             raise CheckpointError(
-                f"not a LongCLIP checkpoint: it has no {name} among its {len(state)} tensors "
-                "(one in open_clip's format needs open_clip_config.json beside it)"
+                f"not a LongCLIP checkpoint, it has no {name} (open_clip's format needs {OPEN_CLIP_CONFIG})"
             )
         if state[name].dim() != axes:
             raise CheckpointError(f"{name} has {state[name].dim()} axes, not {axes}")
@@ -281,7 +285,7 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, where: str) -
         CheckpointError: A weight is missing, unknown, of another shape or not finite.
     """
     weights = dict(convert_state_dict(model, dict(state)))
-    if "positional_embedding" in weights and not hasattr(model, "positional_embedding"):
+    if not hasattr(model, "positional_embedding"):
         weights = convert_to_custom_text_state_dict(weights)
     expected = model.state_dict()
     for scalar in ("logit_scale", "logit_bias"):
@@ -316,7 +320,7 @@ def open_clip_checkpoint(name: str) -> Checkpoint:
     Raises:
         UnknownModelError: open_clip knows no such architecture, or has no such weights for it.
     """
-    architecture, _, tag = name.removeprefix(OPEN_CLIP_PREFIX).rpartition("/")
+    architecture, _, tag = name.removeprefix(OPEN_CLIP_PREFIX).partition("/")
     if architecture not in open_clip.list_models():
         raise UnknownModelError(
             f"open_clip has no architecture {architecture!r}; "
@@ -353,16 +357,12 @@ def open_clip_config(checkpoint: Checkpoint) -> dict[str, Any]:
     weights = get_pretrained_cfg(checkpoint.architecture, checkpoint.tag)
     model = open_clip.get_model_config(checkpoint.architecture)
     if weights.get("quick_gelu"):
-        # open_clip only warns where the named architecture lacks the activation that the weights were
-        # trained with.
+        # open_clip only warns where the architecture lacks the activation that the weights know.
         model["quick_gelu"] = True
     return {
         "model_cfg": model,
         "preprocess_cfg": {key: weights[key] for key in _PREPROCESSING if key in weights},
     }
-
-
-_PREPROCESSING = ("mean", "std", "interpolation", "resize_mode", "fill_color")
 
 
 def _with_preprocessing(model: nn.Module, config: Mapping[str, Any], *, architecture: str) -> LoadedModel:
@@ -383,13 +383,13 @@ def _with_preprocessing(model: nn.Module, config: Mapping[str, Any], *, architec
         preprocess=image_transform_v2(PreprocessCfg(**options), is_train=False),
         tokenizer=tokenizer,
         image_size=int(size[0] if isinstance(size, (tuple, list)) else size),
+        embed_dim=int(config["model_cfg"]["embed_dim"]),
         context_length=context_length,
     )
 
 
 def _count_layers(state: Mapping[str, Tensor], prefix: str) -> int:
-    numbers = {name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)}
-    return len(numbers)
+    return len({name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)})
 
 
 def _shape(tensor: Tensor) -> str:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 # Relations whose dependants a verb cannot do without.
 _COMPLEMENTS = frozenset({"obj", "iobj", "xcomp", "ccomp", "csubj", "compound:prt", "expl"})
 _SUBJECTS = frozenset({"nsubj", "nsubj:pass", "nsubj:outer", "csubj", "csubj:pass", "expl"})
-_CLAUSES = frozenset({"ROOT", "acl", "acl:relcl", "advcl", "advcl:relcl", "ccomp", "xcomp", "parataxis", "csubj"})
+_CLAUSES = frozenset(
+    {"ROOT", "acl", "acl:relcl", "advcl", "advcl:relcl", "ccomp", "xcomp", "parataxis", "csubj"}
+)
 _OPENERS = {"“": "”", '"': '"', "``": "''", "«": "»", "‘": "’"}
 
 
@@ -79,7 +81,11 @@ def is_opening(token: Token) -> bool:
     if token.is_left_punct or token.text in ("“", "‘", "«", "``"):
         return True
     # Straight quotation marks open where a blank or nothing stands before them.
-    return token.text in ('"', "'") and not token.whitespace_ and (token.i == 0 or bool(token.nbor(-1).whitespace_))
+    return (
+        token.text in ('"', "'")
+        and not token.whitespace_
+        and (token.i == 0 or bool(token.nbor(-1).whitespace_))
+    )
 
 
 def _quoted(sentence: Span) -> set[int]:

@@ -95,6 +95,8 @@ def _row(line: str, number: int) -> tuple[Any, str]:
         raise DataError(f"line {number}: no id")
     caption = row.get("caption")
     if not isinstance(caption, str) or not caption.strip():
-        found = "no caption" if caption is None else "an empty caption" if caption == "" else "no usable caption"
+        found = (
+            "no caption" if caption is None else "an empty caption" if caption == "" else "no usable caption"
+        )
         raise DataError(f"line {number}, id {row['id']}: {found}")
     return row["id"], caption

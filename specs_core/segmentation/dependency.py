@@ -27,13 +27,21 @@ _ADVERBIAL_MARKS = frozenset(
 )
 _HEDGES = frozenset("possibly perhaps likely maybe probably presumably apparently".split())
 _COMPARATIVES = frozenset("further farther closer nearer higher lower".split())
-_LINKS = frozenset({"conj", "appos", "parataxis", "list", "dep", "advcl", "acl", "acl:relcl", "amod", "xcomp"})
+_DESCRIPTIONS = frozenset({"amod", "nmod", "acl", "acl:relcl", "compound", "nummod", "appos", "nmod:desc"})
+# What stands behind these belongs to them: "a focus on sounds".
+_RELATIONAL = frozenset(
+    "focus emphasis glimpse look interest effect impact attention access addition contrast connection resemblance "
+    "sense hint interaction relationship".split()
+)
+_DEPICTED = frozenset("captured depicted pictured photographed portrayed".split())
 # Verbs that place an indefinite subject and say no more: "A red car | stands on the left."
 _PLACING = frozenset(
     "be is are was were stand stands sit sits lie lies hang hangs appear appears rest rests seen placed parked "
     "located situated positioned shown visible standing sitting lying hanging".split()
 )
-_PLACES = frozenset("in on at above below under beneath behind beside near between against to left right".split())
+_PLACES = frozenset(
+    "in on at above below under beneath behind beside near between against to left right".split()
+)
 _PICTURES = frozenset(
     "image picture photo photograph shot view scene drawing painting illustration close-up closeup portrait "
     "screenshot sketch snapshot rendering collage panorama angle frame".split()
@@ -72,7 +80,14 @@ def _candidates(sentence: Span) -> Iterator[int]:
         elif token.lower_ in _HEDGES and _after_pause(sentence, token.i):
             yield token.i
         elif token.lower_ in _COMPARATIVES and token.i > sentence.start and _is_noun(token.nbor(-1)):
-            if token.i + 1 < sentence.end and token.nbor(1).lower_ in ("back", "to", "up", "down", "away", "from"):
+            if token.i + 1 < sentence.end and token.nbor(1).lower_ in (
+                "back",
+                "to",
+                "up",
+                "down",
+                "away",
+                "from",
+            ):
                 yield token.i
         if start <= sentence.start or token.head.i >= start:
             continue
@@ -89,48 +104,91 @@ def _candidates(sentence: Span) -> Iterator[int]:
         elif relation in ("appos", "list", "parataxis", "dep") and _after_pause(sentence, start):
             if token.right_edge.i - start >= 1:
                 yield start
-        elif relation in ("nmod", "obl", "obl:agent", "obl:unmarked", "nmod:desc", "advmod", "advcl") and _adds_phrase(
-            sentence, token, start
-        ):
+        elif relation in (
+            "nmod",
+            "obl",
+            "obl:agent",
+            "obl:unmarked",
+            "nmod:desc",
+            "advmod",
+            "advcl",
+        ) and _adds_phrase(sentence, token, start):
             yield start
 
 
 def _adds_phrase(sentence: Span, token: Token, start: int) -> bool:
     """Decide on a prepositional phrase."""
     cases = [child for child in token.children if child.dep_ == "case" and child.i < token.i]
-    if not cases:
+    previous = _word_before(sentence, start)
+    if not cases or previous is None or token.tag_ == "PRP":
         return False
     preposition = cases[0].lower_
-    previous = _word_before(sentence, start)
-    if previous is None or token.tag_ == "PRP":
+    if _bound(sentence, token, preposition, start):
         return False
-    pause = _after_pause(sentence, start)
-    if preposition in _BOUND_PREPOSITIONS and not (preposition == "to" and token.lower_ in _SIDES):
-        return False
-    if preposition == "from" and token.dep_ == "nmod":
-        return False
-    if token.right_edge.i - start < 2 and not pause:
-        return False
-    if pause:
+    if _after_pause(sentence, start) or preposition == "due":
         return True
-    complete = _is_noun(previous) or (previous == token.head and previous.tag_.startswith("JJ"))
-    if not complete:
+    if token.right_edge.i - start < 2:
         return False
-    return not (preposition != "with" and _inside_with(token.head))
+    if previous == token.head and previous.tag_ != "CD" and not _is_noun(previous):
+        return _stands_alone(previous, preposition)
+    if not _is_noun(previous) and not _is_quoted(sentence, start):
+        return False
+    return preposition == "with" or not _inside_with(token.head)
+
+
+def _bound(sentence: Span, token: Token, preposition: str, start: int) -> bool:
+    """Tell whether a phrase completes the word before it and so cannot be cut off."""
+    side = token.lower_ in _SIDES
+    head = token.head
+    if preposition == "to":
+        return not side or any(word.lower_ == "from" for word in sentence.doc[head.i : start])
+    if preposition in _BOUND_PREPOSITIONS or (preposition == "from" and token.dep_ == "nmod"):
+        return True
+    if _after_pause(sentence, start):
+        return False
+    if head.lower_ in _RELATIONAL and head.i == start - 1:
+        return True
+    modifiers = [
+        child for child in token.children if child.i < token.i and child.dep_ not in ("case", "punct")
+    ]
+    if any(child.lower_ in ("this", "that", "these", "those", "any") for child in modifiers):
+        return True
+    owned = any(child.dep_ == "nmod:poss" for child in modifiers)
+    return owned and not side and (preposition == "with" or len(modifiers) == 1)
+
+
+def _stands_alone(word: Token, preposition: str) -> bool:
+    """Tell whether a predicate needs no phrase behind it: "is leafless", "appears", "is captured"."""
+    if word.tag_.startswith("JJ"):
+        return preposition == "with" or any(child.dep_ == "cop" for child in word.children)
+    if word.tag_ == "VBN":
+        return word.lower_ in _DEPICTED and any(child.dep_ == "aux:pass" for child in word.children)
+    return preposition == "with" and word.lower_ in _PLACING
+
+
+def _is_quoted(sentence: Span, start: int) -> bool:
+    before = start - 1
+    while before > sentence.start and sentence.doc[before].is_punct and not sentence.doc[before].is_quote:
+        before -= 1
+    return before >= sentence.start and bool(sentence.doc[before].is_quote)
 
 
 def _inside_with(token: Token) -> bool:
     """Tell whether a noun belongs to a phrase with "with", where what follows mostly says how or where."""
-    while token.dep_ == "conj":
+    while token.dep_ in ("conj", "appos"):
         token = token.head
-    return any(child.dep_ == "case" and child.lower_ in ("with", "without") for child in token.children)
+    return any(
+        child.dep_ in ("case", "mark") and child.lower_ in ("with", "without") for child in token.children
+    )
 
 
 def _adds_clause(sentence: Span, token: Token, start: int) -> bool:
     """Decide on a participial, adverbial, absolute or loosely joined clause."""
     first = sentence.doc[start]
     pause = _after_pause(sentence, start)
-    marks = [child for child in token.children if child.dep_ in ("mark", "advmod", "case") and child.i < token.i]
+    marks = [
+        child for child in token.children if child.dep_ in ("mark", "advmod", "case") and child.i < token.i
+    ]
     if any(mark.lower_ == "to" for mark in marks) or first.tag_ == "TO":
         return False
     if token.dep_ in ("xcomp", "ccomp") and not (pause and token.tag_ in ("VBG", "VBN", "JJ")):
@@ -149,9 +207,13 @@ def _adds_clause(sentence: Span, token: Token, start: int) -> bool:
         previous = _word_before(sentence, start)
         if token.dep_ not in ("acl", "advcl") or token.tag_ == "JJ" or previous is None:
             return False
-        if _inside_with(token.head) and any(child.dep_ in ("nmod:poss",) for child in token.head.children):
+        if any(
+            child.dep_ == "obj" and child.i == token.right_edge.i == token.i + 1 for child in token.children
+        ):
             return False
-        return _is_noun(previous)
+        if _inside_with(token.head) and (token.tag_ == "VBN" or not _is_indefinite(token.head)):
+            return False
+        return _is_noun(previous) or _is_quoted(sentence, start)
     return pause and is_clause(token)
 
 
@@ -163,7 +225,8 @@ def _adds_conjunct(sentence: Span, token: Token, start: int) -> bool:
     pause = _after_pause(sentence, start)
     if is_clause(token) or is_verb(token):
         own = any(
-            child.dep_ not in ("cc", "punct", "aux", "aux:pass", "cop", "advmod", "mark") for child in token.children
+            child.dep_ not in ("cc", "punct", "aux", "aux:pass", "cop", "advmod", "mark")
+            for child in token.children
         )
         return (bool(between) or is_clause(token) and pause) and (own or token.right_edge.i > token.i)
     if conjunction in ("or", "nor") or token.tag_ not in _NOUNS:
@@ -171,21 +234,29 @@ def _adds_conjunct(sentence: Span, token: Token, start: int) -> bool:
     top = head
     while top.dep_ == "conj":
         top = top.head
-    if any(child.dep_ == "case" and child.lower_ in ("of", "between", "as", "from") for child in top.children):
+    if top.dep_ == "appos" or any(
+        child.dep_ == "case" and child.lower_ in ("of", "between", "as", "from") for child in top.children
+    ):
         return False
-    described = any(child.dep_ in ("amod", "nmod", "acl", "acl:relcl", "compound", "nummod") for child in token.children)
-    own_case = any(child.dep_ == "case" for child in token.children)
-    determined = any(child.dep_ in ("det", "nmod:poss", "nummod") for child in token.children)
     shared = any(child.dep_ in ("det", "nmod:poss") for child in top.children)
-    if own_case:
-        return bool(between) or shared
-    return described and (determined or not shared) and (top.i > sentence.start)
+    determined = any(child.dep_ in ("det", "nmod:poss", "nummod") for child in token.children)
+    if any(child.dep_ == "case" for child in token.children):
+        return shared and bool(between) and token.lower_ not in _SIDES
+    described = any(child.dep_ in _DESCRIPTIONS for child in token.children)
+    return described and (determined or not shared or token.lower_ in ("one", "another", "others"))
+
+
+def _is_indefinite(noun: Token) -> bool:
+    return any(
+        child.dep_ in ("nummod", "amod") or (child.dep_ == "det" and child.lower_ in ("a", "an", "some"))
+        for child in noun.children
+    ) and not any(child.dep_ == "nmod:poss" for child in noun.children)
 
 
 def _has_relative_word(sentence: Span, start: int, token: Token) -> bool:
-    return any(word.tag_ in ("WDT", "WP", "WP$", "WRB") for word in sentence.doc[start : min(start + 4, token.i + 1)]) or (
-        sentence.doc[start].lower_ == "that" and start < token.i
-    )
+    return any(
+        word.tag_ in ("WDT", "WP", "WP$", "WRB") for word in sentence.doc[start : min(start + 4, token.i + 1)]
+    ) or (sentence.doc[start].lower_ == "that" and start < token.i)
 
 
 def _placed_subject(sentence: Span) -> int | None:
@@ -197,7 +268,10 @@ def _placed_subject(sentence: Span) -> int | None:
         word = sentence.doc[index]
         if is_verb(word):
             break
-        if word.tag_ not in ("JJ", "JJR", "NN", "NNS", "NNP", "CC", ",", "HYPH", "CD", "VBN") or word.lower_ in _PICTURES:
+        if (
+            word.tag_ not in ("JJ", "JJR", "NN", "NNS", "NNP", "CC", ",", "HYPH", "CD", "VBN")
+            or word.lower_ in _PICTURES
+        ):
             return None
     else:
         return None
@@ -218,7 +292,8 @@ def _complete(sentence: Span, candidates: list[int]) -> list[int]:
     kept: list[int] = []
     begin = sentence.start
     for start in candidates:
-        if start <= begin or start >= sentence.end:
+        # Never inside "sans-serif" or "left-to-right": a unit begins behind a blank.
+        if not begin < start < sentence.end or not sentence.doc[start - 1].whitespace_:
             continue
         before = [word for word in sentence.doc[begin:start] if _is_word(word)]
         after = [word for word in sentence.doc[start : sentence.end] if _is_word(word)]
@@ -240,14 +315,26 @@ def _hangs(word: Token, *, pause: bool) -> bool:
 
 def _cuts_off(token: Token) -> bool:
     """Tell whether a colon, semicolon or dash separates two phrases, not two parts of a word or number."""
-    return bool(token.whitespace_) and (token.text in (";", ":") or token.i > 0 and bool(token.nbor(-1).whitespace_))
+    return bool(token.whitespace_) and (
+        token.text in (";", ":") or token.i > 0 and bool(token.nbor(-1).whitespace_)
+    )
 
 
 def _after_pause(sentence: Span, start: int) -> bool:
     before = start - 1
     while before > sentence.start and is_opening(sentence.doc[before]):
         before -= 1
-    return before >= sentence.start and sentence.doc[before].text in (",", ";", ":", "—", "–", "-", "--", ")", "(")
+    return before >= sentence.start and sentence.doc[before].text in (
+        ",",
+        ";",
+        ":",
+        "—",
+        "–",
+        "-",
+        "--",
+        ")",
+        "(",
+    )
 
 
 def _with_opening(sentence: Span, start: int) -> int:

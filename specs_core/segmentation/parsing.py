@@ -159,10 +159,17 @@ def _ends_before(doc: Doc, index: int) -> bool:
             if initial and following.text[:1].isupper() and following.text.istitle() and _is_name(doc, last):
                 return False
         return not (lower and (closed or stop != "."))
-    return stop.lower() in _ENDING_ABBREVIATIONS and following.is_title and following.text in _STARTERS
+    if not stop.endswith(".") or lower:
+        return False
+    # The tokenizer keeps the stop of an abbreviation or initial: "etc.", "O.".
+    if closed:
+        return True
+    return following.text in _STARTERS and (stop.lower() in _ENDING_ABBREVIATIONS or len(stop) == 2)
 
 
-_STARTERS = frozenset("The A An There It In On At To This That These Those He She They His Her Its Their".split())
+_STARTERS = frozenset(
+    "The A An There It In On At To This That These Those He She They His Her Its Their".split()
+)
 
 
 def _is_name(doc: Doc, stop: int) -> bool:

@@ -28,6 +28,7 @@ from spacy.util import fix_random_seed
 from thinc.api import Adam, Config, use_ops
 from tqdm import tqdm
 
+from specs_core.segmentation.caption_treebank import draw_caption_sentences
 from specs_core.segmentation.pipeline_card import write_card
 from specs_core.segmentation.treebank import Sentence, read_sentences
 
@@ -139,7 +140,9 @@ def draw_examples(nlp: Language, sentences: Sequence[Sentence], rng: random.Rand
     while start < len(sentences):
         size = rng.choice((1, 1, 2, 3, 4))
         end = start + 1
-        while end < min(start + size, len(sentences)) and sentences[end].document == sentences[start].document:
+        while (
+            end < min(start + size, len(sentences)) and sentences[end].document == sentences[start].document
+        ):
             end += 1
         reference = gold_doc(nlp, sentences[start:end], lower=rng.random() < 0.1)
         examples.append(Example(_bare(nlp, reference), reference))
@@ -206,6 +209,9 @@ def train(
     seed: int,
     max_epochs: int,
     max_seconds: float,
+    captions: int = 0,
+    learn_rate: float = 0.001,
+    start_from: Path | None = None,
 ) -> tuple[Language, int]:
     """Train until the epochs or the seconds are spent, and keep the best epoch on the dev part.
 
@@ -216,16 +222,24 @@ def train(
         seed: of the weights, the order and the drawn documents.
         max_epochs: passes over the training part.
         max_seconds: wall clock after which no new epoch starts.
+        captions: generated caption sentences mixed into every epoch, drawn anew each time.
+        learn_rate: at the start; it falls to a tenth.
+        start_from: a pipeline trained earlier to go on from.
 
     Returns:
         The best pipeline and the number of epochs that it saw.
     """
     fix_random_seed(seed)
     rng = random.Random(seed)
-    nlp = spacy.util.load_model_from_config(Config().from_str(_CONFIG), auto_fill=True)
-    sample = draw_examples(nlp, train_part, random.Random(seed))
-    nlp.initialize(lambda: sample)
-    optimizer = Adam(learn_rate=0.001, L2=0.01, L2_is_weight_decay=True, grad_clip=1.0, use_averages=True)
+    if start_from is not None:
+        nlp = spacy.load(start_from)
+    else:
+        nlp = spacy.util.load_model_from_config(Config().from_str(_CONFIG), auto_fill=True)
+        sample = draw_examples(nlp, train_part, random.Random(seed))
+        nlp.initialize(lambda: sample)
+    optimizer = Adam(
+        learn_rate=learn_rate, L2=0.01, L2_is_weight_decay=True, grad_clip=1.0, use_averages=True
+    )
     begun = time.monotonic()
     sizes = _batch_sizes()
     best_score, best_epoch = -1.0, 0
@@ -234,9 +248,9 @@ def train(
         used = max((time.monotonic() - begun) / max_seconds, (epoch - 1) / max_epochs)
         if used >= 1.0:
             break
-        optimizer.learn_rate = 0.001 * (1.0 - used) + 0.0001 * used
+        optimizer.learn_rate = learn_rate * (1.0 - 0.9 * used)
         losses: dict[str, float] = {}
-        examples = draw_examples(nlp, train_part, rng)
+        examples = draw_examples(nlp, [*train_part, *draw_caption_sentences(captions, rng)], rng)
         with tqdm(total=len(examples), desc=f"epoch {epoch}", unit="doc", leave=False, disable=None) as bar:
             for batch in minibatch_by_words(examples, size=sizes):
                 nlp.update(batch, drop=0.15, sgd=optimizer, losses=losses)
@@ -262,6 +276,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, help="folder to write the pipeline to")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--captions", type=int, default=3000, help="generated caption sentences in an epoch")
+    parser.add_argument("--learn-rate", type=float, default=0.001)
+    parser.add_argument("--start-from", type=Path, help="pipeline folder to go on from")
     parser.add_argument("--minutes", type=float, default=25.0, help="start no new epoch after this long")
     args = parser.parse_args(argv)
     parts = {part: read_sentences(args.treebank / f"{part}.conllu.gz") for part in ("train", "dev", "test")}
@@ -274,6 +291,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=args.seed,
             max_epochs=args.epochs,
             max_seconds=60 * args.minutes,
+            captions=args.captions,
+            learn_rate=args.learn_rate,
+            start_from=args.start_from,
         )
         figures = {
             "dev": asdict(evaluate(nlp, parts["dev"])),

@@ -78,7 +78,8 @@ class Guard:
         self._app = app
         self._trusted_hosts = frozenset(host.lower() for host in trusted_hosts)
         self._allowed_origins = frozenset(allowed_origins)
-        policy = f"{CONTENT_SECURITY_POLICY}; frame-ancestors {' '.join(("'self'", *frame_ancestors))}"
+        frames = " ".join(("'self'", *frame_ancestors))
+        policy = f"{CONTENT_SECURITY_POLICY}; frame-ancestors {frames}"
         self._headers = (
             (b"content-security-policy", policy.encode()),
             (b"x-content-type-options", b"nosniff"),

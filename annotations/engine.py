@@ -21,6 +21,8 @@ BUSY_TIMEOUT_SECONDS: Final = 5.0
 # Any constant will do, as long as every process of this program uses the same one.
 _POSTGRES_WRITE_LOCK: Final = 5_377_203_511
 
+_APPLICATION_ID: Final = int.from_bytes(b"SPCL")
+
 _ADVICE: Final = {
     "SQLITE_FULL": "the disk is full; free some space and try again",
     "SQLITE_READONLY": "the file or its folder is read-only; make both writable for this program's user",
@@ -56,6 +58,9 @@ def open_database(url: str) -> Engine:
             if engine.dialect.name == "sqlite":
                 _switch_to_write_ahead_log(engine)
         with writing(engine) as connection:
+            if engine.dialect.name == "sqlite":
+                # Marks the file as ours, and fails on a read-only one, on which BEGIN IMMEDIATE does not.
+                connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
             config = _alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

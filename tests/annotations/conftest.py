@@ -1,0 +1,88 @@
+"""A database for each test, and short ways to fill it.
+
+The tests run on SQLite; with SPECS_TEST_DATABASE set to the URL of an empty PostgreSQL database (which they
+wipe) the same tests run there.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from annotations.engine import open_database
+from annotations.items import add_image, add_item
+from annotations.store import NewRating
+
+CAPTION = "A red car. Above it flies a kite, blue and small."
+UNITS = [("A red car.", 0, 10), (" Above it flies a kite,", 10, 33), (" blue and small.", 33, 49)]
+
+ItemMaker = Callable[..., str]
+RatingMaker = Callable[..., NewRating]
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables and no rows; copying it is faster than migrating anew."""
+    path = tmp_path_factory.mktemp("database") / "empty.sqlite3"
+    open_database(f"sqlite:///{path}").dispose()
+    return path
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, empty_database: Path) -> str:
+    server = os.environ.get("SPECS_TEST_DATABASE")
+    if server:
+        engine = create_engine(server)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+        engine.dispose()
+        return server
+    path = tmp_path / "specs.sqlite3"
+    shutil.copy(empty_database, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def make_item(engine: Engine) -> ItemMaker:
+    """Add an item; each call has an image of its own unless told otherwise."""
+    images = iter(range(10**6))
+
+    def make(*, image: int | None = None, **options: object) -> str:
+        number = next(images) if image is None else image
+        image_id = add_image(engine, sha256=f"{number:064x}", filename=f"{number}.png", width=64, height=48)
+        values = {"caption": CAPTION, "units": UNITS, "segmenter_version": "test-1", **options}
+        return add_item(engine, image_id=image_id, **values)
+
+    return make
+
+
+@pytest.fixture
+def make_rating() -> RatingMaker:
+    """Fill in a form; each call draws a new nonce unless told otherwise."""
+    nonces = iter(range(10**6))
+
+    def make(item_id: str, rater: str = "Ada", **changes: object) -> NewRating:
+        values = {
+            "correctness": 2,
+            "thoroughness": 4,
+            "overall": 3,
+            "verdicts": ("supported", None, "hallucinated"),
+            "nonce": f"nonce-{next(nonces)}",
+            "guideline_version": "1",
+            "application_version": "0.1.0",
+            **changes,
+        }
+        return NewRating(item_id=item_id, rater=rater, **values)
+
+    return make

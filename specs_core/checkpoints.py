@@ -174,6 +174,11 @@ _KNOWN = (
 CHECKPOINTS: Mapping[str, Checkpoint] = MappingProxyType({known.name: known for known in _KNOWN})
 
 
+def default_name() -> str:
+    """Return the name of the model that is used where the user names none: $SPECS_MODEL, or the bundled one."""
+    return os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
+
+
 def resolve(name: str | None = None) -> Checkpoint:
     """Find the checkpoint that a name stands for.
 
@@ -189,7 +194,7 @@ def resolve(name: str | None = None) -> Checkpoint:
         CheckpointError: The configuration beside a local file cannot be read.
     """
     if name is None:
-        name = os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
+        name = default_name()
     if name in CHECKPOINTS:
         known = CHECKPOINTS[name]
         return replace(known, size_bytes=size_on_disk(known))

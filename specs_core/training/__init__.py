@@ -1,0 +1,1 @@
+"""Training with the SPECS objective on one-pass prefixes."""

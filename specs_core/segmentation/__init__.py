@@ -1,7 +1,7 @@
 """Cut captions into detail units, the steps of the SPECS curve.
 
-`dependency` (ours, the default) reads a dependency parse; `grammar` is the paper's chunk grammar over Penn tags.
-Both run on the spaCy pipeline that ships in this package, so nothing is downloaded.
+`dependency` (ours, the default) reads a dependency parse; `grammar` is the paper's chunk grammar over Penn
+tags. Both run on the spaCy pipeline that ships in this package, so nothing is downloaded.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ def closed_tokens(sentence: Span) -> frozenset[int]:
     """Find the tokens that no unit may start with.
 
     They are the words of each clause behind its first one, up to its verb and the heads of the verb's
-    complements (so fronted phrases stay with their clause, and a subject with its verb), and everything inside
-    quotation marks.
+    complements (so fronted phrases stay with their clause, and a subject with its verb), and everything
+    inside quotation marks.
 
     Args:
         sentence: a parsed sentence.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from specs_core.segmentation import lexicon
 from specs_core.segmentation.clauses import (
     clause_start,
     closed_tokens,
@@ -19,33 +20,11 @@ if TYPE_CHECKING:
 RULES_VERSION = "1"
 
 _NOUNS = frozenset({"NN", "NNS", "NNP", "NNPS", "CD", "PRP"})
-# Phrases with these complete the word before them instead of adding to it.
-_BOUND_PREPOSITIONS = frozenset("of than as for to into onto by like about through per via upon".split())
-_SIDES = frozenset("left right side rear front back top bottom north south east west".split())
-_ADVERBIAL_MARKS = frozenset(
-    "while where when whereas although though because since as so until unless after before if even".split()
-)
-_HEDGES = frozenset("possibly perhaps likely maybe probably presumably apparently".split())
-_COMPARATIVES = frozenset("further farther closer nearer higher lower".split())
+_PARTICIPLES = frozenset({"VBG", "VBN", "JJ", "VBD"})
+_PHRASES = frozenset({"nmod", "obl", "obl:agent", "obl:unmarked", "nmod:desc", "advmod", "advcl"})
+_JOINED_CLAUSES = frozenset({"acl", "advcl", "parataxis", "amod", "xcomp", "dep", "ccomp"})
 _DESCRIPTIONS = frozenset({"amod", "nmod", "acl", "acl:relcl", "compound", "nummod", "appos", "nmod:desc"})
-# What stands behind these belongs to them: "a focus on sounds".
-_RELATIONAL = frozenset(
-    "focus emphasis glimpse look interest effect impact attention access addition contrast connection resemblance "
-    "sense hint interaction relationship".split()
-)
-_DEPICTED = frozenset("captured depicted pictured photographed portrayed".split())
-# Verbs that place an indefinite subject and say no more: "A red car | stands on the left."
-_PLACING = frozenset(
-    "be is are was were stand stands sit sits lie lies hang hangs appear appears rest rests seen placed parked "
-    "located situated positioned shown visible standing sitting lying hanging".split()
-)
-_PLACES = frozenset(
-    "in on at above below under beneath behind beside near between against to left right".split()
-)
-_PICTURES = frozenset(
-    "image picture photo photograph shot view scene drawing painting illustration close-up closeup portrait "
-    "screenshot sketch snapshot rendering collage panorama angle frame".split()
-)
+_PAUSES = frozenset({",", ";", ":", "—", "–", "-", "--", "(", ")"})
 
 
 def unit_starts(doc: Doc) -> list[int]:
@@ -60,7 +39,7 @@ def unit_starts(doc: Doc) -> list[int]:
     Source: ours: docs/units.md, Dependency.
     """
     starts: list[int] = []
-    for number, sentence in enumerate(doc.sents):
+    for sentence in doc.sents:
         starts.append(sentence.start)
         closed = closed_tokens(sentence)
         candidates = {_with_opening(sentence, i) for i in _candidates(sentence) if i not in closed}
@@ -73,47 +52,36 @@ def unit_starts(doc: Doc) -> list[int]:
 
 def _candidates(sentence: Span) -> Iterator[int]:
     for token in sentence:
-        relation = token.dep_
-        start = clause_start(token)
         if token.text in (";", ":", "—", "–", "-", "--") and _cuts_off(token):
             yield token.i + 1
-        elif token.lower_ in _HEDGES and _after_pause(sentence, token.i):
-            yield token.i
-        elif token.lower_ in _COMPARATIVES and token.i > sentence.start and _is_noun(token.nbor(-1)):
-            if token.i + 1 < sentence.end and token.nbor(1).lower_ in (
-                "back",
-                "to",
-                "up",
-                "down",
-                "away",
-                "from",
-            ):
-                yield token.i
-        if start <= sentence.start or token.head.i >= start:
-            continue
-        if relation == "acl:relcl" or relation == "advcl:relcl":
-            if _has_relative_word(sentence, start, token):
-                yield start
-        elif relation == "conj":
-            if _adds_conjunct(sentence, token, start):
-                yield start
-        elif relation in ("acl", "advcl", "parataxis", "amod", "xcomp", "dep", "ccomp") and _adds_clause(
-            sentence, token, start
+        elif (token.lower_ in lexicon.HEDGES and _after_pause(sentence, token.i)) or _compares(
+            sentence, token
         ):
+            yield token.i
+        start = clause_start(token)
+        if token.head.i < start and start > sentence.start and _adds_detail(sentence, token, start):
             yield start
-        elif relation in ("appos", "list", "parataxis", "dep") and _after_pause(sentence, start):
-            if token.right_edge.i - start >= 1:
-                yield start
-        elif relation in (
-            "nmod",
-            "obl",
-            "obl:agent",
-            "obl:unmarked",
-            "nmod:desc",
-            "advmod",
-            "advcl",
-        ) and _adds_phrase(sentence, token, start):
-            yield start
+
+
+def _adds_detail(sentence: Span, token: Token, start: int) -> bool:
+    """Tell whether the subtree of a token, which stands behind its head, adds a detail of its own."""
+    relation = token.dep_
+    if relation in ("acl:relcl", "advcl:relcl"):
+        return _has_relative_word(sentence, start, token)
+    if relation == "conj":
+        return _adds_conjunct(sentence, token, start)
+    if relation in _JOINED_CLAUSES and _adds_clause(sentence, token, start):
+        return True
+    if relation in ("appos", "list", "parataxis", "dep"):
+        return _after_pause(sentence, start) and token.right_edge.i > start
+    return relation in _PHRASES and _adds_phrase(sentence, token, start)
+
+
+def _compares(sentence: Span, token: Token) -> bool:
+    """Tell whether "further back", "closer to ..." starts at a token behind a noun."""
+    if token.lower_ not in lexicon.COMPARATIVES or not sentence.start < token.i < sentence.end - 1:
+        return False
+    return _is_noun(token.nbor(-1)) and token.nbor(1).lower_ in lexicon.COMPARATIVE_COMPLETIONS
 
 
 def _adds_phrase(sentence: Span, token: Token, start: int) -> bool:
@@ -138,15 +106,15 @@ def _adds_phrase(sentence: Span, token: Token, start: int) -> bool:
 
 def _bound(sentence: Span, token: Token, preposition: str, start: int) -> bool:
     """Tell whether a phrase completes the word before it and so cannot be cut off."""
-    side = token.lower_ in _SIDES
+    side = token.lower_ in lexicon.SIDES
     head = token.head
     if preposition == "to":
         return not side or any(word.lower_ == "from" for word in sentence.doc[head.i : start])
-    if preposition in _BOUND_PREPOSITIONS or (preposition == "from" and token.dep_ == "nmod"):
+    if preposition in lexicon.BOUND_PREPOSITIONS or (preposition == "from" and token.dep_ == "nmod"):
         return True
     if _after_pause(sentence, start):
         return False
-    if head.lower_ in _RELATIONAL and head.i == start - 1:
+    if head.lower_ in lexicon.RELATIONAL_NOUNS and head.i == start - 1:
         return True
     modifiers = [
         child for child in token.children if child.i < token.i and child.dep_ not in ("case", "punct")
@@ -162,8 +130,10 @@ def _stands_alone(word: Token, preposition: str) -> bool:
     if word.tag_.startswith("JJ"):
         return preposition == "with" or any(child.dep_ == "cop" for child in word.children)
     if word.tag_ == "VBN":
-        return word.lower_ in _DEPICTED and any(child.dep_ == "aux:pass" for child in word.children)
-    return preposition == "with" and word.lower_ in _PLACING
+        return word.lower_ in lexicon.PICTURING_PARTICIPLES and any(
+            child.dep_ == "aux:pass" for child in word.children
+        )
+    return preposition == "with" and word.lower_ in lexicon.PLACING_VERBS
 
 
 def _is_quoted(sentence: Span, start: int) -> bool:
@@ -193,13 +163,13 @@ def _adds_clause(sentence: Span, token: Token, start: int) -> bool:
         return False
     if token.dep_ in ("xcomp", "ccomp") and not (pause and token.tag_ in ("VBG", "VBN", "JJ")):
         return False
-    if first.lower_ in _ADVERBIAL_MARKS and token.dep_ in ("advcl", "acl") and first.i != token.i:
+    if first.lower_ in lexicon.ADVERBIAL_MARKS and token.dep_ in ("advcl", "acl") and first.i != token.i:
         return True
     if first.lower_ in ("with", "without"):
         return True
     if token.right_edge.i == token.i:
         return False
-    if token.tag_ in ("VBG", "VBN", "JJ", "VBD"):
+    if token.tag_ in _PARTICIPLES:
         if first.lower_ in ("using", "called", "named"):
             return False
         if pause:
@@ -228,7 +198,7 @@ def _adds_conjunct(sentence: Span, token: Token, start: int) -> bool:
             child.dep_ not in ("cc", "punct", "aux", "aux:pass", "cop", "advmod", "mark")
             for child in token.children
         )
-        return (bool(between) or is_clause(token) and pause) and (own or token.right_edge.i > token.i)
+        return (bool(between) or (is_clause(token) and pause)) and (own or token.right_edge.i > token.i)
     if conjunction in ("or", "nor") or token.tag_ not in _NOUNS:
         return conjunction == "but"
     top = head
@@ -241,7 +211,7 @@ def _adds_conjunct(sentence: Span, token: Token, start: int) -> bool:
     shared = any(child.dep_ in ("det", "nmod:poss") for child in top.children)
     determined = any(child.dep_ in ("det", "nmod:poss", "nummod") for child in token.children)
     if any(child.dep_ == "case" for child in token.children):
-        return shared and bool(between) and token.lower_ not in _SIDES
+        return shared and bool(between) and token.lower_ not in lexicon.SIDES
     described = any(child.dep_ in _DESCRIPTIONS for child in token.children)
     return described and (determined or not shared or token.lower_ in ("one", "another", "others"))
 
@@ -260,9 +230,9 @@ def _has_relative_word(sentence: Span, start: int, token: Token) -> bool:
 
 
 def _placed_subject(sentence: Span) -> int | None:
-    """Find the verb of a sentence that only places an indefinite subject: "A large red car | is in the middle."."""
+    """Find the verb of a sentence that only places an indefinite subject: "A red car | is in the middle."."""
     first = sentence[0]
-    if first.lower_ not in ("a", "an", "one", "two", "three", "four", "five", "six", "several"):
+    if first.lower_ not in lexicon.INDEFINITES:
         return None
     for index in range(sentence.start + 1, sentence.end):
         word = sentence.doc[index]
@@ -270,7 +240,7 @@ def _placed_subject(sentence: Span) -> int | None:
             break
         if (
             word.tag_ not in ("JJ", "JJR", "NN", "NNS", "NNP", "CC", ",", "HYPH", "CD", "VBN")
-            or word.lower_ in _PICTURES
+            or word.lower_ in lexicon.PICTURES
         ):
             return None
     else:
@@ -278,11 +248,16 @@ def _placed_subject(sentence: Span) -> int | None:
     if not _is_noun(sentence.doc[index - 1]):
         return None
     last = index
-    while last < sentence.end and (is_verb(sentence.doc[last]) or sentence.doc[last].lower_ in _PLACING):
-        if sentence.doc[last].lower_ not in _PLACING and sentence.doc[last].lower_ not in ("can", "could"):
+    while last < sentence.end and (
+        is_verb(sentence.doc[last]) or sentence.doc[last].lower_ in lexicon.PLACING_VERBS
+    ):
+        if sentence.doc[last].lower_ not in lexicon.PLACING_VERBS and sentence.doc[last].lower_ not in (
+            "can",
+            "could",
+        ):
             return None
         last += 1
-    if last < sentence.end and sentence.doc[last].lower_ in _PLACES:
+    if last < sentence.end and sentence.doc[last].lower_ in lexicon.PLACING_PREPOSITIONS:
         return index
     return None
 
@@ -316,7 +291,7 @@ def _hangs(word: Token, *, pause: bool) -> bool:
 def _cuts_off(token: Token) -> bool:
     """Tell whether a colon, semicolon or dash separates two phrases, not two parts of a word or number."""
     return bool(token.whitespace_) and (
-        token.text in (";", ":") or token.i > 0 and bool(token.nbor(-1).whitespace_)
+        token.text in (";", ":") or (token.i > 0 and bool(token.nbor(-1).whitespace_))
     )
 
 

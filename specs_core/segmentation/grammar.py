@@ -64,13 +64,9 @@ def _sentence_starts(sentence: Span) -> list[int]:
             continue
         begin = first.i if loose is None else loose
         has_verb = verb_seen or any(_is_verb(word) for word in words)
-        cut = begin > sentence.start
-        if previous == "the":
-            cut = False
-        elif label == "PP" and loose is None and (first.lower_ == "of" or previous == "NP"):
-            cut = False
-        elif fronted and not has_verb:
-            cut = False
+        joins_noun = label == "PP" and loose is None and (first.lower_ == "of" or previous == "NP")
+        leads = fronted and not has_verb
+        cut = begin > sentence.start and previous != "the" and not joins_noun and not leads
         if cut:
             starts.append(begin)
         initial = begin == sentence.start
@@ -108,5 +104,5 @@ def _chunks(sentence: Span) -> list[tuple[str | None, list[Token]]]:
 def _parser() -> Any:
     from nltk.chunk.regexp import RegexpParser
 
-    # Two passes, as the rules are recursive: a clause of the first pass can be part of a verb phrase of the next.
+    # Two passes, as the rules are recursive: a clause of the first can be part of a verb phrase of the next.
     return RegexpParser(GRAMMAR, loop=2)

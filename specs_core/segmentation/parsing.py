@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specs_core.errors import ConfigError
+from specs_core.segmentation import lexicon
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -21,12 +22,6 @@ SHIPPED_PIPELINE = Path(__file__).with_name("pipeline")
 
 _CLOSING = frozenset("\"'”’)]}»*_") | {"''", "-RRB-"}
 _OPENING = frozenset("\"'“‘([{«*_") | {"``", "-LRB-"}
-_ABBREVIATIONS = frozenset(
-    "mr. mrs. ms. dr. st. mt. ft. jr. sr. no. vs. e.g. i.e. etc. approx. ca. inc. ltd. co. prof. rev. gen. "
-    "sgt. capt. lt. col. ave. blvd. rd. fig. u.s. u.k. a.m. p.m.".split()
-)
-# Behind these a full stop may end the sentence as well; the next word's capital decides.
-_ENDING_ABBREVIATIONS = frozenset("etc. inc. ltd. co. jr. sr. ave. blvd. rd. u.s. u.k. a.m. p.m.".split())
 _STOP = re.compile(r"^(?:[.!?…]+|[。！？])$")
 _PARAGRAPH = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:\r\n|\r|\n)|[\u2029\f\v]")
 _BULLET = re.compile(r"[-*•–—·]\s|\d{1,2}[.)]\s")
@@ -34,7 +29,7 @@ _BULLET = re.compile(r"[-*•–—·]\s|\d{1,2}[.)]\s")
 
 @dataclass(frozen=True)
 class ParsedCaption:
-    """A caption with its parse; `characters[i]` is where character i of the parsed text stands in the caption."""
+    """A caption with its parse; character i of the parsed text stands at `characters[i]` in the caption."""
 
     text: str
     doc: Doc
@@ -50,8 +45,8 @@ def parse_many(
 ) -> Iterator[ParsedCaption]:
     """Tag captions, and build their dependency trees where asked.
 
-    White space of every kind is one blank to the pipeline, and invisible signs are left out, so line breaks and
-    control characters cannot disturb the parse; the offsets lead back to the untouched caption.
+    White space of every kind is one blank to the pipeline, and invisible signs are left out, so line breaks
+    and control characters cannot disturb the parse; the offsets lead back to the untouched caption.
 
     Args:
         captions: captions; any Unicode text.
@@ -89,8 +84,8 @@ def plain_text(caption: str) -> tuple[str, tuple[int, ...], frozenset[int]]:
         caption: any Unicode text.
 
     Returns:
-        The plain text; for each of its characters the offset in the caption; and the offsets in the plain text
-        of words behind a break that ends a sentence (a blank line, or a line break before a list item).
+        The plain text; for each of its characters the offset in the caption; and the offsets in the plain
+        text of words behind a break that ends a sentence (a blank line, or a line break before a list item).
     """
     paragraphs = {match.end() for match in _PARAGRAPH.finditer(caption)}
     text: list[str] = []
@@ -121,8 +116,8 @@ def plain_text(caption: str) -> tuple[str, tuple[int, ...], frozenset[int]]:
 def mark_sentences(doc: Doc, breaks: frozenset[int]) -> None:
     """Set every sentence start of a document by rule.
 
-    A sentence ends behind a full stop, question mark, exclamation mark or ellipsis and the quotation marks and
-    brackets that close with it, unless the stop belongs to an abbreviation or the next word goes on in lower
+    A sentence ends behind a full stop, question mark, exclamation mark or ellipsis and the quotation marks
+    and brackets that close with it, unless the stop belongs to an abbreviation or the next word goes on in lower
     case behind an ellipsis or a closing quotation mark; and it ends where a blank line stands.
 
     Args:
@@ -151,8 +146,8 @@ def _ends_before(doc: Doc, index: int) -> bool:
         following = doc[index + 1]
     lower = following.text[:1].islower()
     if _STOP.match(stop):
-        if last > 0 and stop == "." and doc[last - 1].text.lower() + "." in _ABBREVIATIONS:
-            return not lower and doc[last - 1].text.lower() + "." in _ENDING_ABBREVIATIONS
+        if last > 0 and stop == "." and doc[last - 1].text.lower() + "." in lexicon.ABBREVIATIONS:
+            return not lower and doc[last - 1].text.lower() + "." in lexicon.ENDING_ABBREVIATIONS
         if stop == "." and last > 0 and len(doc[last - 1].text) == 1 and doc[last - 1].text.isupper():
             # "J. Smith": an initial, unless the letter is quoted or is a word of its own.
             initial = not closed and not doc[last - 1].whitespace_ and doc[last - 1].text != "I"
@@ -164,12 +159,9 @@ def _ends_before(doc: Doc, index: int) -> bool:
     # The tokenizer keeps the stop of an abbreviation or initial: "etc.", "O.".
     if closed:
         return True
-    return following.text in _STARTERS and (stop.lower() in _ENDING_ABBREVIATIONS or len(stop) == 2)
-
-
-_STARTERS = frozenset(
-    "The A An There It In On At To This That These Those He She They His Her Its Their".split()
-)
+    return following.text in lexicon.SENTENCE_STARTERS and (
+        stop.lower() in lexicon.ENDING_ABBREVIATIONS or len(stop) == 2
+    )
 
 
 def _is_name(doc: Doc, stop: int) -> bool:

@@ -1,0 +1,54 @@
+"""Closed lists of English words that the dependency rules know."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+#: A phrase with one of these completes the word before it instead of adding to it.
+BOUND_PREPOSITIONS = _words("of than as for to into onto by like about through per via upon")
+#: "To the left" places; "to the wall" completes.
+SIDES = _words("left right side rear front back top bottom north south east west")
+#: What stands behind these belongs to them: "a focus on sounds".
+RELATIONAL_NOUNS = _words(
+    "focus emphasis glimpse look interest effect impact attention access addition contrast connection "
+    "resemblance sense hint interaction relationship"
+)
+#: "Is captured" needs nothing behind it, other passives do.
+PICTURING_PARTICIPLES = _words("captured depicted pictured photographed portrayed")
+#: Words that can open an adverbial clause.
+ADVERBIAL_MARKS = _words(
+    "while where when whereas although though because since as so until unless after before if even"
+)
+#: "Possibly a church": a second guess at what was named.
+HEDGES = _words("possibly perhaps likely maybe probably presumably apparently")
+COMPARATIVES = _words("further farther closer nearer higher lower")
+COMPARATIVE_COMPLETIONS = _words("back to up down away from")
+#: Verbs that place an indefinite subject and say no more: "A red car | stands on the left."
+PLACING_VERBS = _words(
+    "be is are was were stand stands sit sits lie lies hang hangs appear appears rest rests seen placed "
+    "parked located situated positioned shown visible standing sitting lying hanging"
+)
+PLACING_PREPOSITIONS = _words(
+    "in on at above below under beneath behind beside near between against to left right"
+)
+INDEFINITES = _words("a an one two three four five six several")
+#: "A photo shows ..." does not place a photo.
+PICTURES = _words(
+    "image picture photo photograph shot view scene drawing painting illustration close-up closeup portrait "
+    "screenshot sketch snapshot rendering collage panorama angle frame"
+)
+
+#: Abbreviations whose stop does not end a sentence.
+ABBREVIATIONS = _words(
+    "mr. mrs. ms. dr. st. mt. ft. jr. sr. no. vs. e.g. i.e. etc. approx. ca. inc. ltd. co. prof. rev. gen. "
+    "sgt. capt. lt. col. ave. blvd. rd. fig. u.s. u.k. a.m. p.m."
+)
+#: Behind these the stop may end the sentence as well; the next word's capital decides.
+ENDING_ABBREVIATIONS = _words("etc. inc. ltd. co. jr. sr. ave. blvd. rd. u.s. u.k. a.m. p.m.")
+#: Words that hardly stand capitalised inside a sentence.
+SENTENCE_STARTERS = _words(
+    "The A An There It In On At To This That These Those He She They His Her Its Their"
+)

@@ -1,0 +1,125 @@
+"""Drawn scenes on disk: images and `scenes.jsonl`."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from specs_core.errors import DataError
+from specs_core.scenes.captions import FalseCaption, falsify_caption, write_caption
+from specs_core.scenes.drawing import draw_scene
+from specs_core.scenes.world import Scene, sample_scene
+
+
+@dataclass(frozen=True)
+class SceneRecord:
+    """One line of `scenes.jsonl`.
+
+    Attributes:
+        id: Unique in the file.
+        image: Path of the image, relative to the file's folder.
+        caption: A caption that the image bears out.
+        false_caption: The same caption with one fact made false.
+        false_span: [start, end) of the false words in `false_caption`, in characters.
+        false_fact: The type of the false fact: kind, tint, size, place, background or relation.
+    """
+
+    id: str
+    image: str
+    caption: str
+    false_caption: str
+    false_span: tuple[int, int]
+    false_fact: str
+
+
+def make_scene(seed: int, index: int) -> tuple[Scene, str, FalseCaption]:
+    """Return scene number `index` of a seed, its caption and its false caption; each depends on these two alone."""
+    # Text, not a tuple: a tuple's hash is not a documented seed. Training seeds carry another prefix.
+    rng = random.Random(f"scenes-{seed}-{index}")
+    scene = sample_scene(rng)
+    caption = write_caption(scene, rng)
+    return scene, caption.text, falsify_caption(caption, scene, rng)
+
+
+def write_scenes(
+    out: Path, *, count: int, seed: int, size: int = 384, on_scene: Callable[[int], None] | None = None
+) -> Path:
+    """Draw `count` scenes into `out/images` and write `out/scenes.jsonl`.
+
+    Args:
+        out: Folder, made where missing.
+        count: Number of scenes.
+        seed: Scenes of different seeds are different; the first n scenes of a seed are always the same.
+        size: Width and height of the images in pixels.
+        on_scene: Called with the number of scenes done.
+
+    Returns:
+        The path of `scenes.jsonl`, which appears only when all of it is written.
+
+    Raises:
+        DataError: `out` already holds a `scenes.jsonl`.
+        ConfigError: The emoji font is missing or too old.
+    """
+    target = out / "scenes.jsonl"
+    if target.exists():
+        raise DataError(f"{target} exists already; choose another folder or delete it.")
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    partial = out / "scenes.jsonl.partial"
+    digits = max(4, len(str(count - 1)))
+    with partial.open("w", encoding="utf-8") as lines:
+        for index in range(count):
+            scene, caption, false = make_scene(seed, index)
+            name = f"{seed}-{index:0{digits}d}"
+            draw_scene(scene, size=size).save(out / "images" / f"{name}.png")
+            record = SceneRecord(
+                id=name,
+                image=f"images/{name}.png",
+                caption=caption,
+                false_caption=false.text,
+                false_span=false.span,
+                false_fact=false.fact_type,
+            )
+            lines.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+            if on_scene is not None:
+                on_scene(index + 1)
+    partial.replace(target)
+    return target
+
+
+def read_scenes(path: Path) -> list[SceneRecord]:
+    """Read a `scenes.jsonl`.
+
+    Raises:
+        DataError: The file cannot be read, or a line is not a scene.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            start, end = row["false_span"]
+            record = SceneRecord(
+                id=str(row.get("id", number)),
+                image=row["image"],
+                caption=row["caption"],
+                false_caption=row["false_caption"],
+                false_span=(int(start), int(end)),
+                false_fact=str(row.get("false_fact", "unknown")),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}, line {number}: a scene needs image, caption, false_caption and false_span [start, end]."
+            ) from error
+        if not 0 <= record.false_span[0] < record.false_span[1] <= len(record.false_caption):
+            raise DataError(
+                f"{path}, line {number}: false_span {list(record.false_span)} lies outside a false_caption "
+                f"of {len(record.false_caption)} characters."
+            )
+        records.append(record)
+    return records

@@ -175,7 +175,7 @@ CHECKPOINTS: Mapping[str, Checkpoint] = MappingProxyType({known.name: known for 
 
 
 def default_name() -> str:
-    """Return the name of the model that is used where the user names none: $SPECS_MODEL, or the bundled one."""
+    """Return the model that is used where the user names none: $SPECS_MODEL, or the bundled one."""
     return os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
 
 

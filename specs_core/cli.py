@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 USER_ERROR = 2
 INTERRUPTED = 130
+CLOSED_PIPE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None for those of the process.
 
     Returns:
-        Exit code: 0, 1 where rows of a data set were left out, 2 for an error of the user's, 130 when
-        interrupted.
+        Exit code: 0; 1 where rows of a data set were left out; 2 for an error of the user's; 130 when
+        interrupted; 141 where the reader of the output has gone.
     """
     args = build_parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
@@ -42,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("specs: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has left (`specs models | head`). Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -103,7 +109,7 @@ def _add_curves(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "curves",
         help="curves of a data set",
-        description="Read lines with id, image and caption; write what `specs curve --json` prints, with the id.",
+        description="Read lines with id, image and caption; write id and what `specs curve --json` prints.",
     )
     _add_files(parser)
     _add_scoring_options(parser)
@@ -237,10 +243,10 @@ def _curve_text(curve: ScoreCurve, encoder: Encoder, threshold: float) -> str:
         lines.append(
             f"\n{beyond} units lie beyond the {curve.context_length} tokens that the model reads: no score."
         )
-    if curve.is_short:
-        lines.append("\nBelow 60 tokens the paper recommends CLIP (--model clip-b32) over SPECS.")
     if encoder.checkpoint.domain == DRAWN_SCENES:
         lines.append("\nThis model knows drawn scenes only; for photographs use --model specs.")
+    elif curve.is_short:
+        lines.append("\nBelow 60 tokens the paper recommends CLIP (--model clip-b32) over SPECS.")
     return "\n".join(lines)
 
 
@@ -265,7 +271,7 @@ def _score_file(args: argparse.Namespace, write: Callable[..., Report], **option
     total = count_rows(args.input)
     encoder = _load(args)
 
-    with tqdm(total=total, unit="row", disable=None) as bar:
+    with tqdm(total=total, unit="row") as bar:
 
         def tell(message: Message) -> None:
             tqdm.write(f"specs: {message}", file=sys.stderr)

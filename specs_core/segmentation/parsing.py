@@ -116,9 +116,9 @@ def plain_text(caption: str) -> tuple[str, tuple[int, ...], frozenset[int]]:
 def mark_sentences(doc: Doc, breaks: frozenset[int]) -> None:
     """Set every sentence start of a document by rule.
 
-    A sentence ends behind a full stop, question mark, exclamation mark or ellipsis and the quotation marks
-    and brackets that close with it, unless the stop belongs to an abbreviation or the next word goes on in lower
-    case behind an ellipsis or a closing quotation mark; and it ends where a blank line stands.
+    A sentence ends behind a full stop, question mark, exclamation mark or ellipsis, with the quotation marks
+    and brackets that close there, unless the stop belongs to an abbreviation, or the next word goes on in
+    lower case behind an ellipsis or a closing quotation mark. It also ends where a blank line stands.
 
     Args:
         doc: tokens only.

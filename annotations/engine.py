@@ -35,13 +35,14 @@ _ADVICE: Final = {
 }
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, *, must_exist: bool = False) -> Engine:
     """Open the rating database at a URL, create it where there is none, and bring its tables up to date.
 
     The version, the integrity and the origin of an existing database are checked before anything is written.
 
     Args:
         url: A SQLAlchemy URL: ``sqlite:////folder/specs.sqlite3`` for one file, or ``postgresql+psycopg://...``.
+        must_exist: Whether a SQLite file that is not there is an error instead of a new database.
 
     Returns:
         An engine whose transactions are meant to be opened with `reading` and `writing`.
@@ -49,9 +50,9 @@ def open_database(url: str) -> Engine:
     Raises:
         InvalidRecordError: If the URL is not one of a SQLite file or a PostgreSQL server.
         NewerDatabaseError: If a newer version of this program has written the database.
-        StorageError: If it cannot be opened, is damaged, belongs to another program, or cannot be written.
+        StorageError: If it is missing, damaged or another program's, or cannot be opened or written.
     """
-    engine = _create(url)
+    engine = _create(url, must_exist=must_exist)
     try:
         with _plain_errors(engine):
             _refuse_foreign(engine)
@@ -111,7 +112,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _create(url: str) -> Engine:
+def _create(url: str, *, must_exist: bool) -> Engine:
     try:
         parsed = make_url(url)
         dialect = parsed.get_backend_name()
@@ -120,7 +121,7 @@ def _create(url: str) -> Engine:
             f"{url!r} is not a database URL; write for example sqlite:////folder/specs.sqlite3"
         ) from error
     if dialect == "sqlite":
-        return _create_sqlite(parsed)
+        return _create_sqlite(parsed, must_exist=must_exist)
     if dialect == "postgresql":
         return _create_postgres(parsed)
     raise InvalidRecordError(
@@ -128,13 +129,15 @@ def _create(url: str) -> Engine:
     )
 
 
-def _create_sqlite(url: URL) -> Engine:
+def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
     if not url.database or url.database == ":memory:":
         raise InvalidRecordError(
             f"{url.render_as_string()} names no file, so ratings would be lost; write for example "
             "sqlite:////folder/specs.sqlite3"
         )
     if not url.database.startswith("file:"):
+        if must_exist and not Path(url.database).exists():
+            raise StorageError(f"there is no database {url.database}")
         folder = Path(url.database).absolute().parent
         try:
             folder.mkdir(parents=True, exist_ok=True)

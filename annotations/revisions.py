@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, Table, select
+from sqlalchemy import Connection, Engine, Row, Table, and_, select
 
 from annotations.engine import reading
 from annotations.raters import find_rater
-from annotations.schema import answers, current_ratings, items, raters, revisions, verdicts
+from annotations.schema import answers, current_ratings, images, items, raters, revisions, units, verdicts
+
+_ROWS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True)
@@ -18,12 +20,12 @@ class Verdict:
     Attributes:
         start: First code point of the unit in the caption.
         end: One past its last code point.
-        verdict: ``supported``, ``hallucinated`` or ``unsure``.
+        verdict: ``supported``, ``hallucinated``, ``unsure``, or None where the rater said nothing.
     """
 
     start: int
     end: int
-    verdict: str
+    verdict: str | None
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Rating:
     Attributes:
         rating_id: Of the revision.
         item_id: What was rated.
+        image_id: Of the item's image.
+        image_sha256: Of the image file's bytes.
+        caption: The text that was rated.
+        source: Where the caption comes from, or None.
         rater_id: Who rated it, 32 hexadecimal digits.
         rater: The rater's name.
         number: 1 for the first revision of this rater on this item.
@@ -41,7 +47,7 @@ class Rating:
         correctness: 1 to 5, or None when withdrawn.
         thoroughness: 1 to 5, or None when withdrawn.
         overall: 1 to 5, or None when withdrawn.
-        verdicts: On units, in the caption's order; units without one are left out.
+        verdicts: On every unit, in the caption's order; empty when withdrawn.
         comment: Free text.
         caption_sha256: Of the caption that was rated.
         segmenter_version: What cut the caption that was rated.
@@ -54,6 +60,10 @@ class Rating:
 
     rating_id: str
     item_id: str
+    image_id: str
+    image_sha256: str
+    caption: str
+    source: str | None
     rater_id: str
     rater: str
     number: int
@@ -101,7 +111,7 @@ def ratings(
             query = query.where(table.c.item_id == item_id)
         if rater is not None:
             query = query.where(table.c.rater_id == find_rater(connection, rater))
-        with connection.execution_options(yield_per=500).execute(query) as rows:
+        with connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query) as rows:
             for part in rows.partitions():
                 yield from _complete(connection, part)
 
@@ -115,9 +125,19 @@ def find_by_nonce(connection: Connection, nonce: str) -> Rating | None:
 def _select(table: Table) -> Any:
     """Select revisions from the table or the view, with what stands beside them."""
     return (
-        select(table, raters.c.name.label("rater"), items.c.caption_sha256, items.c.segmenter_version)
+        select(
+            table,
+            raters.c.name.label("rater"),
+            items.c.image_id,
+            images.c.sha256.label("image_sha256"),
+            items.c.caption,
+            items.c.source,
+            items.c.caption_sha256,
+            items.c.segmenter_version,
+        )
         .join(raters, raters.c.id == table.c.rater_id)
         .join(items, items.c.id == table.c.item_id)
+        .join(images, images.c.id == items.c.image_id)
     )
 
 
@@ -132,17 +152,33 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rati
     ):
         scales.setdefault(revision_id, {})[question] = value
     said: dict[str, list[Verdict]] = {}
-    for revision_id, start, end, verdict in connection.execute(
-        select(verdicts.c.revision_id, verdicts.c.start, verdicts.c.end, verdicts.c.verdict)
-        .where(verdicts.c.revision_id.in_(ids))
-        .order_by(verdicts.c.start)
-    ):
+    cut = (
+        select(revisions.c.id, units.c.start, units.c.end, verdicts.c.verdict)
+        .join(items, items.c.id == revisions.c.item_id)
+        .join(
+            units,
+            and_(
+                units.c.caption_sha256 == items.c.caption_sha256,
+                units.c.segmenter_version == items.c.segmenter_version,
+            ),
+        )
+        .outerjoin(
+            verdicts, and_(verdicts.c.revision_id == revisions.c.id, verdicts.c.start == units.c.start)
+        )
+        .where(revisions.c.id.in_(ids), ~revisions.c.withdrawn)
+        .order_by(units.c.start)
+    )
+    for revision_id, start, end, verdict in connection.execute(cut):
         said.setdefault(revision_id, []).append(Verdict(start, end, verdict))
     for row in rows:
         values = scales.get(row.id, {})
         yield Rating(
             rating_id=row.id,
             item_id=row.item_id,
+            image_id=row.image_id,
+            image_sha256=row.image_sha256,
+            caption=row.caption,
+            source=row.source,
             rater_id=row.rater_id,
             rater=row.rater,
             number=row.number,

@@ -132,7 +132,7 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
                 for question in QUESTIONS
             ],
         )
-        given = _given_verdicts(rating, item)
+        given = [verdict for verdict in _verdicts(rating, item) if verdict.verdict is not None]
         if given:
             caption_sha256 = connection.scalar(select(items.c.caption_sha256).where(items.c.id == item.id))
             connection.execute(
@@ -274,16 +274,16 @@ def _check_form(rating: NewRating) -> None:
         raise InvalidRecordError("a rating needs the versions of the guideline and of the application")
 
 
-def _given_verdicts(rating: NewRating, item: Item) -> tuple[Verdict, ...]:
+def _verdicts(rating: NewRating, item: Item) -> tuple[Verdict, ...]:
     pairs = zip(item.units, rating.verdicts, strict=True)
-    return tuple(Verdict(unit.start, unit.end, verdict) for unit, verdict in pairs if verdict is not None)
+    return tuple(Verdict(unit.start, unit.end, verdict) for unit, verdict in pairs)
 
 
 def _says_the_same(earlier: Rating, rating: NewRating, item: Item, rater_id: str) -> bool:
     return (
         (earlier.item_id, earlier.rater_id, earlier.comment) == (item.id, rater_id, rating.comment)
         and all(getattr(earlier, question) == getattr(rating, question) for question in QUESTIONS)
-        and earlier.verdicts == _given_verdicts(rating, item)
+        and earlier.verdicts == _verdicts(rating, item)
     )
 
 

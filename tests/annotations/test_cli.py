@@ -1,0 +1,68 @@
+"""The specs-ratings command, run as a process and in place."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from annotations.cli import main
+from annotations.store import save_rating
+
+
+def test_help_answers_in_half_a_second_and_names_every_command():
+    command = [sys.executable, "-c", "from annotations.cli import main; main(['--help'])"]
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+        times.append(time.perf_counter() - start)
+    assert "export" in answer.stdout
+    assert min(times) < 0.5
+
+
+def test_export_to_a_file_writes_it_whole_and_says_how_much(
+    tmp_path, engine, database_url, make_item, make_rating, capsys
+):
+    save_rating(engine, make_rating(make_item()))
+    output = tmp_path / "ratings.csv"
+    assert main(["export", "--database", database_url, "-o", str(output)]) == 0
+    assert len(output.read_text().splitlines()) == 2
+    assert capsys.readouterr().err == f"1 ratings written to {output}\n"
+    assert not (tmp_path / "ratings.csv.part").exists()
+
+
+def test_export_without_a_file_writes_to_the_standard_output(
+    engine, database_url, make_item, make_rating, capsys, monkeypatch
+):
+    save_rating(engine, make_rating(make_item()))
+    monkeypatch.setenv("SPECS_DB", database_url)
+    assert main(["export", "--format", "jsonl"]) == 0
+    assert capsys.readouterr().out.startswith('{"rating_id": ')
+
+
+def test_export_from_a_database_that_is_not_there_says_so_and_makes_none(tmp_path, capsys):
+    path = tmp_path / "nowhere.sqlite3"
+    assert main(["export", "--database", f"sqlite:///{path}"]) == 2
+    assert capsys.readouterr().err == f"specs-ratings: there is no database {path}\n"
+    assert not path.exists()
+
+
+def test_export_that_fails_leaves_an_older_file_as_it_was(tmp_path, database_url, capsys):
+    output = tmp_path / "ratings.csv"
+    output.write_text("older")
+    (tmp_path / "ratings.csv.part").mkdir()
+    assert main(["export", "--database", database_url, "-o", str(output)]) == 2
+    assert "specs-ratings: " in capsys.readouterr().err
+    assert output.read_text() == "older"
+
+
+def test_export_without_a_database_says_how_to_name_one(capsys, monkeypatch):
+    monkeypatch.delenv("SPECS_DB", raising=False)
+    assert main(["export"]) == 2
+    assert "--database or the variable SPECS_DB" in capsys.readouterr().err
+
+
+def test_command_without_a_subcommand_exits_with_two():
+    with pytest.raises(SystemExit, match="2"):
+        main([])

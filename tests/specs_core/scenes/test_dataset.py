@@ -1,0 +1,73 @@
+import json
+
+import pytest
+from PIL import Image
+
+from specs_core.errors import ConfigError, DataError
+from specs_core.scenes.dataset import make_scene, read_scenes, write_scenes
+from specs_core.scenes.drawing import draw_scene, emoji_font_path
+
+
+@pytest.fixture
+def font():
+    try:
+        return emoji_font_path()
+    except ConfigError as error:
+        pytest.skip(str(error))
+
+
+def test_write_scenes_gives_images_and_lines_whose_span_is_the_changed_text(tmp_path, font):
+    path = write_scenes(tmp_path / "out", count=4, seed=2, size=96)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == 4
+    for row in rows:
+        start, end = row["false_span"]
+        assert row["false_caption"][start:end].lower() not in ("", row["caption"][start:end].lower())
+        with Image.open(path.parent / row["image"]) as image:
+            assert image.size == (96, 96)
+    assert [record.false_caption for record in read_scenes(path)] == [row["false_caption"] for row in rows]
+
+
+def test_write_scenes_twice_gives_the_same_bytes_and_the_first_scenes_do_not_depend_on_the_count(tmp_path, font):
+    a = write_scenes(tmp_path / "a", count=2, seed=9, size=64)
+    b = write_scenes(tmp_path / "b", count=3, seed=9, size=64)
+    assert b.read_text().startswith(a.read_text())
+    for image in (tmp_path / "a" / "images").iterdir():
+        assert image.read_bytes() == (tmp_path / "b" / "images" / image.name).read_bytes()
+
+
+def test_write_scenes_refuses_a_folder_that_holds_scenes_and_leaves_them(tmp_path):
+    (tmp_path / "scenes.jsonl").write_text("kept")
+    with pytest.raises(DataError, match=r"scenes\.jsonl exists already"):
+        write_scenes(tmp_path, count=1, seed=0)
+    assert (tmp_path / "scenes.jsonl").read_text() == "kept"
+
+
+def test_drawing_without_the_font_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPECS_EMOJI_FONT", str(tmp_path / "missing.ttf"))
+    with pytest.raises(ConfigError, match=r"missing\.ttf; correct SPECS_EMOJI_FONT"):
+        emoji_font_path()
+
+
+def test_a_drawing_is_a_function_of_its_scene(font):
+    scene, _, _ = make_scene(1, 1)
+    assert draw_scene(scene, size=80).tobytes() == draw_scene(scene, size=80).tobytes()
+    assert draw_scene(scene, size=80).tobytes() != draw_scene(make_scene(1, 2)[0], size=80).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("not json", "line 1: a scene needs"),
+        ('{"image": "a.png", "caption": "x", "false_caption": "y"}', "line 1: a scene needs"),
+        (
+            '{"image": "a.png", "caption": "x", "false_caption": "y", "false_span": [0, 2]}',
+            r"\[0, 2\] lies outside a false_caption of 1",
+        ),
+    ],
+)
+def test_read_scenes_names_the_line_that_is_not_a_scene(tmp_path, line, message):
+    path = tmp_path / "scenes.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(DataError, match=message):
+        read_scenes(path)

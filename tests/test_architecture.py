@@ -283,7 +283,7 @@ def test_decisions_when_read_name_every_direct_dependency():
     assert [entry for entry in map(canonical, direct) if f"`{entry}`" not in text] == []
 
 
-# Documentation and packaging
+# Documentation
 
 
 def test_readme_when_read_documents_every_specs_command():
@@ -314,31 +314,3 @@ def test_readme_when_read_links_to_files_that_exist():
             if "://" not in target and not (document.parent / target).exists():
                 broken.append(f"{document.name}: {target}")
     assert broken == []
-
-
-def test_readme_front_matter_when_read_describes_a_docker_space():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    front_matter = dict(re.findall(r"^(\w+): (.+)$", text.split("---")[1], flags=re.MULTILINE))
-    assert text.startswith("---\n")
-    assert (front_matter["sdk"], front_matter["app_port"]) == ("docker", "7860")
-    assert front_matter["license"] == project()["license"].lower()
-
-
-def test_dockerfile_when_read_copies_what_exists_and_everything_the_app_needs():
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    copied = [
-        source
-        for line in re.findall(r"^COPY (.+)$", text, flags=re.MULTILINE)
-        for source in [word for word in line.split() if not word.startswith("--")][:-1]
-    ]
-    assert [source for source in copied if not (ROOT / source).exists()] == []
-    assert {*PACKAGES, "pyproject.toml", "requirements.txt"} <= set(copied)
-    kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert [source for source in copied if f"!{source}" not in kept] == []
-
-
-def test_ci_script_when_read_runs_the_same_command_as_everybody():
-    path = ROOT / ".ci" / "run"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert path.stat().st_mode & 0o111
-    assert (lines[0], lines[-1]) == ("#!/usr/bin/env bash", "make test")

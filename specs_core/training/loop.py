@@ -40,12 +40,15 @@ class FactHead(nn.Module):
     def __init__(self, features: int, cell_channels: int) -> None:
         super().__init__()
         self.codes = nn.Parameter(torch.randn(len(FACT_INDEX), features) * features**-0.5)
-        self.scale = nn.Parameter(torch.tensor([math.log(16.0), math.log(16.0)]))
-        self.bias = nn.Parameter(torch.full((2, len(FACT_INDEX)), -4.0))
+        self.scale = nn.Parameter(torch.full((3,), math.log(16.0)))
+        self.bias = nn.Parameter(torch.full((3, len(FACT_INDEX)), -4.0))
         self.cells = nn.Linear(cell_channels, len(KINDS) + 1 + len(TINTS) + len(SIZES))
 
     def fact_loss(self, features: Tensor, facts: Tensor, *, side: int) -> Tensor:
-        """Return the binary cross-entropy of facts (R, F) read from normalised features (R, D); 0 image, 1 text."""
+        """Return the binary cross-entropy of facts (R, F) read from normalised features (R, D).
+
+        `side` chooses scale and bias: 0 images, 1 texts, 2 single cells of an image.
+        """
         logits = self.scale[side].exp() * features @ F.normalize(self.codes, dim=-1).T + self.bias[side]
         return F.binary_cross_entropy_with_logits(logits, facts, reduction="sum") / facts.sum().clamp(min=1.0)
 
@@ -69,13 +72,21 @@ def build_model(config: TrainConfig) -> CLIP:
     return model
 
 
-def encode_batch(model: CLIP, batch: SceneBatch) -> tuple[Tensor, Tensor, Tensor]:
-    """Return normalised image features (N, D) and text features (R, D), and the vision map as (N, 9, C), float32."""
+def encode_batch(model: CLIP, batch: SceneBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Encode images and texts.
+
+    Returns:
+        Normalised image features (N, D) and text features (R, D); the vision map (N, 9, C); and what the attention
+        pool would give for each cell alone, normalised (N, 9, D). All float32.
+    """
     visual: Any = model.visual
     grid = visual.layer4(visual.layer3(visual.layer2(visual.layer1(visual.stem(batch.images)))))  # (N, C, 3, 3)
-    image = F.normalize(visual.attnpool(grid).float(), dim=-1)
+    pool = visual.attnpool
+    image = F.normalize(pool(grid).float(), dim=-1)
+    cells = grid.flatten(2).transpose(1, 2)  # (N, 9, C)
+    alone = F.normalize(pool.c_proj(pool.v_proj(cells + pool.positional_embedding[1:])).float(), dim=-1)
     text = F.normalize(torch.cat([encode_trees(model, part) for part in batch.trees]).float(), dim=-1)
-    return image, text, grid.flatten(2).transpose(1, 2).float()
+    return image, text, cells.float(), alone
 
 
 def compute_losses(
@@ -83,7 +94,7 @@ def compute_losses(
 ) -> dict[str, Tensor]:
     """Return every term, unweighted, and their weighted sum as `total`."""
     with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
-        image, text, grid = encode_batch(model, batch)
+        image, text, cells, alone = encode_batch(model, batch)
     similarity = (image[batch.caption] * text).sum(-1)  # (R,)
     true = ~batch.is_branch & (batch.base >= 0)
     false = batch.is_branch
@@ -108,8 +119,9 @@ def compute_losses(
     if fact_weight > 0:
         terms["image_facts"] = head.fact_loss(image, batch.image_facts, side=0)
         terms["text_facts"] = head.fact_loss(text, batch.text_facts, side=1)
-        terms["cells"] = head.cell_loss(grid, batch)
-        auxiliary = terms["image_facts"] + terms["text_facts"] + weights.places * terms["cells"]
+        terms["cell_facts"] = head.fact_loss(alone.flatten(0, 1), batch.cell_facts.flatten(0, 1), side=2)
+        terms["cells"] = head.cell_loss(cells, batch)
+        auxiliary = terms["image_facts"] + terms["text_facts"] + terms["cell_facts"] + weights.places * terms["cells"]
         total = total + fact_weight * auxiliary
     terms["total"] = total
     return terms

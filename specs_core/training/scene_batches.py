@@ -90,6 +90,7 @@ class SceneBatch:
         sibling: (P + B,) for a false branch, the index of the true prefix with the same base; -1 otherwise.
         text_facts: (P + B, F) float32, one where the text asserts the fact.
         image_facts: (N, F) float32, one where the scene bears it out.
+        cell_facts: (N, 9, F) float32, one for what holds of the object at each place by itself.
         cells: (N, 9) int64, for each place the kind there, or len(KINDS) where it is empty.
         cell_tints, cell_sizes: (N, 9) int64, -100 where it is empty.
     """
@@ -102,6 +103,7 @@ class SceneBatch:
     sibling: Tensor
     text_facts: Tensor
     image_facts: Tensor
+    cell_facts: Tensor
     cells: Tensor
     cell_tints: Tensor
     cell_sizes: Tensor
@@ -220,6 +222,7 @@ def _outputs(phrase: Phrase) -> set[int]:
 def _scene_targets(scenes: list[Scene]) -> dict[str, Tensor]:
     kinds, tints = list(KINDS), list(TINTS)
     facts = torch.zeros(len(scenes), len(FACT_INDEX))
+    cell_facts = torch.zeros(len(scenes), len(PLACES), len(FACT_INDEX))
     cells = torch.full((len(scenes), len(PLACES)), len(kinds))
     cell_tints = torch.full_like(cells, -100)
     cell_sizes = torch.full_like(cells, -100)
@@ -228,7 +231,20 @@ def _scene_targets(scenes: list[Scene]) -> dict[str, Tensor]:
         for thing in scene.objects:
             line, column = PLACES[thing.place]
             cell = 3 * line + column
+            for fact in (
+                ("kind", thing.kind),
+                ("tint", thing.kind, thing.tint),
+                ("size", thing.kind, thing.size),
+                ("place", thing.kind, thing.place),
+            ):
+                cell_facts[row, cell, FACT_INDEX[fact]] = 1.0
             cells[row, cell] = kinds.index(thing.kind)
             cell_tints[row, cell] = tints.index(thing.tint)
             cell_sizes[row, cell] = SIZES.index(thing.size)
-    return {"image_facts": facts, "cells": cells, "cell_tints": cell_tints, "cell_sizes": cell_sizes}
+    return {
+        "image_facts": facts,
+        "cell_facts": cell_facts,
+        "cells": cells,
+        "cell_tints": cell_tints,
+        "cell_sizes": cell_sizes,
+    }

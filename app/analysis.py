@@ -20,9 +20,9 @@ N_RESAMPLES: Final = 2000
 SEED: Final = 0
 
 _DEFINITIONS: Final = {
-    "pearson_r": "linear association; a tie is an equal value like any other",
-    "spearman_rho": "Pearson’s r of the ranks; tied captions share their mean rank",
-    "kendall_tau_b": "pairs in the same order minus pairs in the opposite one, corrected for ties",
+    "pearson_r": "linear association of the values",
+    "spearman_rho": "pearson_r of the ranks; ties share their mean rank",
+    "kendall_tau_b": "pairs in the same order minus pairs in opposite order, ties corrected",
 }
 
 
@@ -57,7 +57,6 @@ class Analysis:
         points: One for each rated caption that the chosen weights have scored (N items).
         counts: How much lies behind the numbers.
         coefficients: One row for each statistic; empty below three points.
-        unscored: Rated items that the chosen weights have not scored.
     """
 
     models: tuple[ModelChoice, ...]
@@ -65,7 +64,6 @@ class Analysis:
     points: tuple[Point, ...]
     counts: Counts
     coefficients: tuple[Coefficient, ...]
-    unscored: tuple[str, ...]
 
 
 def analyse(engine: Engine, *, model_sha256: str | None = None, blind_only: bool = False) -> Analysis:
@@ -87,13 +85,14 @@ def analyse(engine: Engine, *, model_sha256: str | None = None, blind_only: bool
         _point(row) for row in rows if chosen is not None and row.model_sha256 == chosen.model_sha256
     )
     scored = {point.item_id for point in points}
-    raters, n_ratings, n_blind, unscored = set(), 0, 0, {}
+    raters, unscored = set(), set()
+    n_ratings = n_blind = 0
     for rating in ratings(engine):
         is_blind = rating.metric_revealed_at is None
         if blind_only and not is_blind:
             continue
         if rating.item_id not in scored:
-            unscored[rating.item_id] = None
+            unscored.add(rating.item_id)
             continue
         raters.add(rating.rater_id)
         n_ratings += 1
@@ -112,8 +111,22 @@ def analyse(engine: Engine, *, model_sha256: str | None = None, blind_only: bool
         points=points,
         counts=counts,
         coefficients=_coefficients(points),
-        unscored=tuple(unscored),
     )
+
+
+def unscored_items(engine: Engine, model_sha256: str) -> tuple[str, ...]:
+    """Return the ids of the rated items that a set of weights has not scored, the longest rated first.
+
+    Raises:
+        AnnotationError: If the database fails.
+    """
+    scored = {
+        row.item_id
+        for row in scores_and_ratings(engine)
+        if (row.metric, row.model_sha256) == (METRIC, model_sha256)
+    }
+    rated = dict.fromkeys(rating.item_id for rating in ratings(engine))
+    return tuple(item_id for item_id in rated if item_id not in scored)
 
 
 def _models(rows: Sequence[ScoredItem]) -> tuple[ModelChoice, ...]:

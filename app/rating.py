@@ -24,11 +24,13 @@ from app.answers import (
     read_nonce,
     read_text,
 )
+from specs_core.checkpoints import resolve
 
 if TYPE_CHECKING:
     from annotations.assignment import Assignment
     from annotations.items import Item
     from app.context import AppContext
+    from specs_core.encoder import Encoder
 
 GUIDELINE_VERSION: Final = "1"
 METRIC: Final = "specs"
@@ -167,22 +169,22 @@ def reveal(context: AppContext, payload: object) -> dict[str, Any]:
     rater, item_id = clean_name(read_text(payload, "rater")), read_item_id(payload)
     if _current_rating(context, rater, item_id) is None:
         raise FormError("The curve of a caption is shown after its rating has been submitted.")
-    record = _stored_curve(context, item_id) or score_item(context, item_id)
+    record = _stored_curve(context, item_id) or score_item(context, item_id, context.encoders.get())
     record_reveal(context.engine, rater, item_id)
     return {"view": "curve", "item": item_id, "stamp": _stamp(), **_curve_view(record)}
 
 
-def score_item(context: AppContext, item_id: str, *, model: str | None = None) -> dict[str, Any]:
+def score_item(context: AppContext, item_id: str, encoder: Encoder) -> dict[str, Any]:
     """Score an item as its stored units cut it, store the score, and return the curve's record.
 
     Args:
         context: The open context.
         item_id: Of the item.
-        model: Name of a model; the app's default when None.
+        encoder: The loaded model.
 
     Raises:
         AnnotationError: If there is no such item or the database fails.
-        SpecsError: If the model cannot be loaded or the image cannot be read.
+        SpecsError: If the image cannot be read.
     """
     # Imported here: the page must be up before torch is.
     from specs_core.curve import curve_of_units, curve_record
@@ -196,7 +198,6 @@ def score_item(context: AppContext, item_id: str, *, model: str | None = None) -
         raise ImageError(
             f"The image of this caption is missing from the data folder (image {item.image_id})."
         )
-    encoder = context.encoders.get(model)
     curve = curve_of_units(
         encoder,
         encoder.image_features([read_image(path)])[0],
@@ -281,7 +282,8 @@ def _stored_curve(context: AppContext, item_id: str) -> dict[str, Any] | None:
     scored = [
         row for row in scores_and_ratings(context.engine) if (row.item_id, row.metric) == (item_id, METRIC)
     ]
-    scored.sort(key=lambda row: row.model != context.encoders.default_name)
+    default = resolve(context.encoders.default_name).label
+    scored.sort(key=lambda row: row.model != default)
     for row in scored:
         record = load_curve(context.engine, item_id, metric=METRIC, model_sha256=row.model_sha256)
         if record is not None:

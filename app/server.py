@@ -41,6 +41,7 @@ def create_app(context: AppContext) -> FastAPI:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.security import Guard
+    from app.thumbnails import thumbnail_router
     from app.ui import build_ui, page_options
 
     settings = context.settings
@@ -74,6 +75,7 @@ def create_app(context: AppContext) -> FastAPI:
             raise HTTPException(status_code=404, detail="no such picture")
         return FileResponse(path, headers={"cache-control": "private, max-age=86400, immutable"})
 
+    app.include_router(thumbnail_router(context.pictures))
     app.mount("/static/lens", StaticFiles(directory=_ASSETS), name="lens-assets")
 
     return gr.mount_gradio_app(

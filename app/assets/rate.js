@@ -266,7 +266,7 @@ const render = () => {
       h("div", { class: "ra-card ra-picture" }, picture(value.image, value.caption)),
       h("div", { class: "ra-card" },
         h("p", { class: "ra-caption", dir: "auto", id: "rate-caption" }, value.caption)),
-      h("div", { class: "ra-card" },
+      h("div", { class: "ra-card ra-who" },
         h("div", { class: "ra-row" }, h("span", {}, "Rater"), raterChip("")),
         h("div", { class: "ra-row" }, h("span", {}, "Rated by you"), h("b", {}, String(value.done + (result ? 1 : 0)))),
         h("div", { class: "ra-row" }, h("span", {}, "This caption"), h("b", { id: "rate-count" })),

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from annotations.errors import AnnotationError
-from app.analysis import N_RESAMPLES, SEED, Analysis, analyse
+from app.analysis import N_RESAMPLES, SEED, Analysis, analyse, unscored_items
+from app.problems import problem
 from app.rating import score_item
+from app.thumbnails import thumbnail_url
 from app.views.analysis import card_data, coefficients_table, counts_card, notices, points_csv, scatter
 from specs_core.errors import SpecsError
 
@@ -71,21 +73,26 @@ def build(context: AppContext, tab: gr.Tab) -> None:
             found = analyse(context.engine, model_sha256=sha256, blind_only=ratings == _BLIND)
         except AnnotationError as error:
             _LOG.exception("the analysis cannot be read")
-            raise gr.Error(html.escape(str(error)), print_exception=False) from error
-        return _page(context, found)
+            raise problem(str(error)) from error
+        return _page(found)
 
     def score_rest(sha256: str | None, ratings: str, progress: gr.Progress = _PROGRESS) -> tuple[Any, ...]:
-        found = analyse(context.engine, model_sha256=sha256, blind_only=ratings == _BLIND)
-        # The default model may have no name that can be looked up (a file), so it is asked for as None.
-        name = found.chosen.model if found.chosen else None
-        name = None if name == context.encoders.default_name else name
-        for item_id in progress.tqdm(found.unscored, desc="Scoring", unit="caption"):
+        try:
+            chosen = analyse(context.engine, model_sha256=sha256).chosen
+            encoder = context.encoders.get()
+            if chosen is not None and chosen.model != encoder.checkpoint.label:
+                encoder = context.encoders.get(chosen.model)
+            # The installed weights may be newer than those of the stored scores: then everything is scored anew.
+            left = unscored_items(context.engine, encoder.weights_sha256)
+        except (AnnotationError, SpecsError) as error:
+            raise problem(str(error)) from error
+        for item_id in progress.tqdm(left, desc="Scoring", unit="caption"):
             try:
-                score_item(context, item_id, model=name)
+                score_item(context, item_id, encoder)
             except (AnnotationError, SpecsError) as error:
                 _LOG.warning("item %s cannot be scored: %s", item_id, error)
                 gr.Warning(html.escape(f"A caption could not be scored: {error}"))
-        return show(sha256, ratings)
+        return show(encoder.weights_sha256, ratings)
 
     reading: dict[str, Any] = {
         "inputs": [model, which],
@@ -110,11 +117,11 @@ def build(context: AppContext, tab: gr.Tab) -> None:
     )
 
 
-def _page(context: AppContext, found: Analysis) -> tuple[Any, ...]:
+def _page(found: Analysis) -> tuple[Any, ...]:
     name = found.chosen.model if found.chosen else ""
     sha256 = found.chosen.model_sha256 if found.chosen else ""
-    urls = [context.pictures.url(point.image_id) for point in found.points]
-    unscored = len(found.unscored)
+    urls = [thumbnail_url(point.image_id) for point in found.points]
+    unscored = found.counts.without_score
     return (
         f'<div class="ra-card">{counts_card(found.counts, model=name, model_sha256=sha256)}</div>',
         gr.Dropdown(

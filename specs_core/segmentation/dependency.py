@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ _PARTICIPLES = frozenset({"VBG", "VBN", "JJ", "VBD"})
 _PHRASES = frozenset({"nmod", "obl", "obl:agent", "obl:unmarked", "nmod:desc", "advmod", "advcl"})
 _JOINED_CLAUSES = frozenset({"acl", "advcl", "parataxis", "amod", "xcomp", "dep", "ccomp"})
 _DESCRIPTIONS = frozenset({"amod", "nmod", "acl", "acl:relcl", "compound", "nummod", "appos", "nmod:desc"})
+_NOUN_PHRASE = frozenset(
+    {"JJ", "JJR", "JJS", "NN", "NNS", "NNP", "CC", ",", "HYPH", "CD", "VBN", "VBG", "RB"}
+)
 _PAUSES = frozenset({",", ";", ":", "—", "–", "-", "--", "(", ")"})
 
 
@@ -43,6 +47,7 @@ def unit_starts(doc: Doc) -> list[int]:
         starts.append(sentence.start)
         closed = closed_tokens(sentence)
         candidates = {_with_opening(sentence, i) for i in _candidates(sentence) if i not in closed}
+        candidates.update(_paused_additions(sentence))
         subject_end = _placed_subject(sentence)
         if subject_end is not None:
             candidates.add(subject_end)
@@ -77,6 +82,30 @@ def _adds_detail(sentence: Span, token: Token, start: int) -> bool:
     return relation in _PHRASES and _adds_phrase(sentence, token, start)
 
 
+def _paused_additions(sentence: Span) -> Iterator[int]:
+    """Find what a comma sets off behind a verb, whatever the parser made of it.
+
+    A comma before "with", "while" or "whereas", or before an adverb and a participle, leaves little room for
+    another reading, and these are the phrases that the parser attaches worst.
+    """
+    verb = quoted = False
+    for token in sentence:
+        quoted ^= token.text in ("“", "”", '"')
+        verb = verb or token.tag_ in ("VBZ", "VBP", "VBD")
+        if (
+            not verb
+            or quoted
+            or not sentence.start < token.i < sentence.end - 1
+            or token.nbor(-1).text != ","
+        ):
+            continue
+        manner = (
+            token.tag_ == "RB" and token.lower_.endswith("ly") and token.nbor(1).tag_ in ("VBN", "VBD", "VBG")
+        )
+        if token.lower_ in ("with", "without", "while", "whereas") or manner:
+            yield token.i
+
+
 def _compares(sentence: Span, token: Token) -> bool:
     """Tell whether "further back", "closer to ..." starts at a token behind a noun."""
     if token.lower_ not in lexicon.COMPARATIVES or not sentence.start < token.i < sentence.end - 1:
@@ -95,11 +124,14 @@ def _adds_phrase(sentence: Span, token: Token, start: int) -> bool:
         return False
     if _after_pause(sentence, start) or preposition == "due":
         return True
-    if token.right_edge.i - start < 2:
+    if all(child.dep_ in ("case", "punct", "fixed") for child in token.children):
         return False
     if previous == token.head and previous.tag_ != "CD" and not _is_noun(previous):
         return _stands_alone(previous, preposition)
-    if not _is_noun(previous) and not _is_quoted(sentence, start):
+    # "Sits" may be mistagged as a noun, and "it" mostly stands for what the phrase is about.
+    named = _is_noun(previous) and previous.tag_ != "PRP" and previous.lower_ not in lexicon.UNNAMED
+    named = named or previous.lower_ in ("another", "other", "others")
+    if not named and not _is_quoted(sentence, start):
         return False
     return preposition == "with" or not _inside_with(token.head)
 
@@ -110,7 +142,9 @@ def _bound(sentence: Span, token: Token, preposition: str, start: int) -> bool:
     head = token.head
     if preposition == "to":
         return not side or any(word.lower_ == "from" for word in sentence.doc[head.i : start])
-    if preposition in lexicon.BOUND_PREPOSITIONS or (preposition == "from" and token.dep_ == "nmod"):
+    if preposition in lexicon.BOUND_PREPOSITIONS or (
+        preposition == "from" and token.dep_ == "nmod" and not side
+    ):
         return True
     if _after_pause(sentence, start):
         return False
@@ -145,7 +179,10 @@ def _is_quoted(sentence: Span, start: int) -> bool:
 
 def _inside_with(token: Token) -> bool:
     """Tell whether a noun belongs to a phrase with "with", where what follows mostly says how or where."""
-    while token.dep_ in ("conj", "appos"):
+    while token.dep_ in ("conj", "appos") or (
+        token.dep_ == "nmod"
+        and any(child.dep_ == "case" and child.lower_ == "of" for child in token.children)
+    ):
         token = token.head
     return any(
         child.dep_ in ("case", "mark") and child.lower_ in ("with", "without") for child in token.children
@@ -189,31 +226,51 @@ def _adds_clause(sentence: Span, token: Token, start: int) -> bool:
 
 def _adds_conjunct(sentence: Span, token: Token, start: int) -> bool:
     """Decide on a conjunct: a clause, a verb phrase, or a noun phrase that names a new object."""
-    head = token.head
     conjunction = next((child.lower_ for child in token.children if child.dep_ == "cc"), "")
-    between = [word for word in sentence.doc[head.i + 1 : start] if not word.is_punct]
     pause = _after_pause(sentence, start)
+    if conjunction == "but" and pause:
+        return True
+    determined = any(child.dep_ in ("det", "nmod:poss", "nummod") for child in token.children)
+    if token.lower_ in lexicon.SIDES and not determined:
+        return False
     if is_clause(token) or is_verb(token):
-        own = any(
-            child.dep_ not in ("cc", "punct", "aux", "aux:pass", "cop", "advmod", "mark")
-            for child in token.children
-        )
-        return (bool(between) or (is_clause(token) and pause)) and (own or token.right_edge.i > token.i)
+        previous = _word_before(sentence, start)
+        # "Illuminates and gives a sheen": the first verb still waits for its object.
+        complete = previous is not None and not is_verb(previous)
+        return (complete or (is_clause(token) and pause)) and _has_company(token)
     if conjunction in ("or", "nor") or token.tag_ not in _NOUNS:
-        return conjunction == "but"
-    top = head
+        return False
+    return _names_object(sentence, token, start, determined=determined)
+
+
+def _has_company(verb: Token) -> bool:
+    """Tell whether a verb says more than itself and its helpers."""
+    helpers = ("cc", "punct", "aux", "aux:pass", "cop", "advmod", "mark")
+    return verb.right_edge.i > verb.i or any(child.dep_ not in helpers for child in verb.children)
+
+
+def _names_object(sentence: Span, token: Token, start: int, *, determined: bool) -> bool:
+    """Tell whether a noun phrase behind a conjunction names an object of its own, with a description."""
+    head = top = token.head
     while top.dep_ == "conj":
         top = top.head
     if top.dep_ == "appos" or any(
         child.dep_ == "case" and child.lower_ in ("of", "between", "as", "from") for child in top.children
     ):
         return False
-    shared = any(child.dep_ in ("det", "nmod:poss") for child in top.children)
-    determined = any(child.dep_ in ("det", "nmod:poss", "nummod") for child in token.children)
+    shared = any(child.dep_ in ("det", "nmod:poss") for noun in (head, top) for child in noun.children)
+    previous = _word_before(sentence, start)
     if any(child.dep_ == "case" for child in token.children):
-        return shared and bool(between) and token.lower_ not in lexicon.SIDES
-    described = any(child.dep_ in _DESCRIPTIONS for child in token.children)
-    return described and (determined or not shared or token.lower_ in ("one", "another", "others"))
+        if previous is None or previous.tag_ in ("IN", "RB", "RP"):
+            return False
+        between = any(_is_word(word) for word in sentence.doc[head.i + 1 : start])
+        return not _is_noun(head) or (shared and between and token.lower_ not in lexicon.SIDES)
+    described = any(
+        child.dep_ in _DESCRIPTIONS and not _after_pause(sentence, clause_start(child))
+        for child in token.children
+    )
+    several = any(child.lower_ in lexicon.QUANTITIES for child in token.children)
+    return described and (determined or several or not shared or token.lower_ in lexicon.STAND_INS)
 
 
 def _is_indefinite(noun: Token) -> bool:
@@ -231,51 +288,38 @@ def _has_relative_word(sentence: Span, start: int, token: Token) -> bool:
 
 def _placed_subject(sentence: Span) -> int | None:
     """Find the verb of a sentence that only places an indefinite subject: "A red car | is in the middle."."""
-    first = sentence[0]
-    if first.lower_ not in lexicon.INDEFINITES:
+    if sentence[0].lower_ not in lexicon.INDEFINITES:
         return None
-    for index in range(sentence.start + 1, sentence.end):
-        word = sentence.doc[index]
-        if is_verb(word):
-            break
-        if (
-            word.tag_ not in ("JJ", "JJR", "NN", "NNS", "NNP", "CC", ",", "HYPH", "CD", "VBN")
-            or word.lower_ in lexicon.PICTURES
-        ):
+    verb = sentence.start + 1
+    while verb < sentence.end and sentence.doc[verb].lower_ not in lexicon.PLACING_OPENERS:
+        word = sentence.doc[verb]
+        if word.tag_ not in _NOUN_PHRASE or word.lower_ in lexicon.PICTURES:
             return None
-    else:
+        verb += 1
+    if verb - sentence.start < 3:
         return None
-    if not _is_noun(sentence.doc[index - 1]):
+    behind = verb
+    while behind < sentence.end and sentence.doc[behind].lower_ in lexicon.PLACING_VERBS:
+        behind += 1
+    if behind == sentence.end or sentence.doc[behind].lower_ not in lexicon.PLACING_PREPOSITIONS:
         return None
-    last = index
-    while last < sentence.end and (
-        is_verb(sentence.doc[last]) or sentence.doc[last].lower_ in lexicon.PLACING_VERBS
-    ):
-        if sentence.doc[last].lower_ not in lexicon.PLACING_VERBS and sentence.doc[last].lower_ not in (
-            "can",
-            "could",
-        ):
-            return None
-        last += 1
-    if last < sentence.end and sentence.doc[last].lower_ in lexicon.PLACING_PREPOSITIONS:
-        return index
-    return None
+    return verb
 
 
 def _complete(sentence: Span, candidates: list[int]) -> list[int]:
     """Keep the cuts that leave a readable phrase of at least two words on either side."""
     kept: list[int] = []
-    begin = sentence.start
+    words = [word.i for word in sentence if _is_word(word)]
+    begin = 0  # how many words stand before the unit that is being filled
     for start in candidates:
+        before = bisect_left(words, start)
         # Never inside "sans-serif" or "left-to-right": a unit begins behind a blank.
-        if not begin < start < sentence.end or not sentence.doc[start - 1].whitespace_:
+        if not sentence.doc[start - 1].whitespace_ or min(before - begin, len(words) - before) < 2:
             continue
-        before = [word for word in sentence.doc[begin:start] if _is_word(word)]
-        after = [word for word in sentence.doc[start : sentence.end] if _is_word(word)]
-        if len(before) < 2 or len(after) < 2 or _hangs(before[-1], pause=_after_pause(sentence, start)):
+        if _hangs(sentence.doc[words[before - 1]], pause=_after_pause(sentence, start)):
             continue
         kept.append(start)
-        begin = start
+        begin = before
     return kept
 
 

@@ -26,14 +26,21 @@ ADVERBIAL_MARKS = _words(
 HEDGES = _words("possibly perhaps likely maybe probably presumably apparently")
 COMPARATIVES = _words("further farther closer nearer higher lower")
 COMPARATIVE_COMPLETIONS = _words("back to up down away from")
-#: Verbs that place an indefinite subject and say no more: "A red car | stands on the left."
-PLACING_VERBS = _words(
-    "be is are was were stand stands sit sits lie lies hang hangs appear appears rest rests seen placed "
-    "parked located situated positioned shown visible standing sitting lying hanging"
+#: First verbs of sentences that only place an indefinite subject: "A car | stands on the left."
+PLACING_OPENERS = _words(
+    "is are was were can stand stands sit sits lie lies hang hangs appear appears rest rests"
+)
+PLACING_VERBS = PLACING_OPENERS | _words(
+    "be seen found placed parked located situated positioned shown visible standing sitting lying hanging "
+    "resting"
 )
 PLACING_PREPOSITIONS = _words(
     "in on at above below under beneath behind beside near between against to left right"
 )
+#: Words that do not name what a phrase behind them would describe; "sits" may be mistagged as a noun.
+UNNAMED = PLACING_VERBS | _words("one ones")
+STAND_INS = _words("one another others")
+QUANTITIES = _words("various several many few other more numerous")
 INDEFINITES = _words("a an one two three four five six several")
 #: "A photo shows ..." does not place a photo.
 PICTURES = _words(

@@ -52,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every subcommand; each sets `run`, a function of the parsed arguments."""
+    from specs_core.evaluation.cli import add_parser as add_evaluate
+    from specs_core.scenes.cli import add_parser as add_scenes
     from specs_core.segmentation.cli import add_parser as add_segment
+    from specs_core.training.cli import add_parser as add_train
 
     parser = argparse.ArgumentParser(
         prog="specs", description="Score long image captions, detail by detail, with SPECS."
@@ -65,6 +68,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_curve(commands)
     _add_curves(commands)
     _add_score(commands)
+    add_scenes(commands)
+    add_train(commands)
+    add_evaluate(commands)
     return parser
 
 

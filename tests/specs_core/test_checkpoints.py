@@ -153,7 +153,7 @@ def test_fetch_with_a_checksum_that_fails_keeps_nothing_and_says_both(hub: Hub, 
 
 def test_fetch_with_a_checksum_of_ours_that_fails_keeps_nothing(hub: Hub, cache: Path) -> None:
     pinned = dataclasses.replace(resolve("specs"), sha256="0" * 64)
-    with pytest.raises(DownloadError, match="0{64} was promised"):
+    with pytest.raises(DownloadError, match=r"0{64} was promised"):
         fetch(pinned)
     assert blobs(cache) == []
 

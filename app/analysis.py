@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -42,9 +41,8 @@ class ModelChoice:
 
     @property
     def label(self) -> str:
-        """What stands in the list of models."""
-        captions = "1 caption" if self.captions == 1 else f"{self.captions} captions"
-        return f"{self.model} · {self.model_sha256[:8]} · {captions}"
+        """What stands in the list of models: name, start of the checksum, rated captions."""
+        return f"{self.model} · {self.model_sha256[:8]} ({self.captions})"
 
 
 @dataclass(frozen=True)
@@ -166,8 +164,6 @@ def _coefficients(points: Sequence[Point]) -> tuple[Coefficient, ...]:
 
 
 def _coefficient(name: str, definition: str, statistic: Statistic) -> Coefficient:
-    note = statistic.note
-    if note:
-        lead = "No correlation: " if math.isnan(statistic.value) else f"{name}: "
-        note = f"{lead}{note}."
-    return Coefficient(name, definition, statistic.value, statistic.low, statistic.high, statistic.n, note)
+    return Coefficient(
+        name, definition, statistic.value, statistic.low, statistic.high, statistic.n, statistic.note
+    )

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 _ASSETS = Path(__file__).parent / "assets"
-_STYLES = ("style.css", "inspect.css", "rate_analyse.css")
-_SCRIPTS = ("frame.js", "inspect.js", "rate_analyse.js")
+_STYLES = ("style.css", "inspect.css", "cards.css", "rate.css", "analyse.css")
+_SCRIPTS = ("frame.js", "inspect.js")
 _SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"]
 _MONO_FONT = ["ui-monospace", "SFMono-Regular", "DejaVu Sans Mono", "monospace"]
 

@@ -261,7 +261,7 @@ const render = () => {
     "aria-label": "Comment (optional)", placeholder: "Comment (optional)",
     oninput: (event) => { form.comment = event.target.value; changed(); } });
   comment.value = form.comment;
-  element.replaceChildren(h("div", { class: "ra-main" },
+  element.replaceChildren(h("div", { class: result ? "ra-main ra-after" : "ra-main" },
     h("div", { class: "ra-col ra-side" },
       h("div", { class: "ra-card ra-picture" }, picture(value.image, value.caption)),
       h("div", { class: "ra-card" },

@@ -45,7 +45,7 @@ def build(context: AppContext, tab: gr.Tab) -> None:
     with gr.Row(elem_id="analyse-main"):
         with gr.Column(elem_id="analyse-side", elem_classes="ra-root"):
             counts = gr.HTML("", elem_id="analyse-counts", **plain)
-            with gr.Column(elem_id="analyse-choice", elem_classes="ra-card"):
+            with gr.Column(elem_id="analyse-choice", elem_classes="ra-card", visible=False) as choice:
                 model = gr.Dropdown([], label="Model and weights", elem_id="analyse-model", filterable=False)
                 which = gr.Radio([_ALL, _BLIND], value=_ALL, label="Ratings", elem_id="analyse-which")
             with gr.Row(elem_id="analyse-actions"):
@@ -66,7 +66,7 @@ def build(context: AppContext, tab: gr.Tab) -> None:
                     elem_id="analyse-card",
                     elem_classes="ra-root",
                 )
-    outputs = [counts, model, table, pictured, plot, card, score]
+    outputs = [counts, choice, model, table, pictured, plot, card, score]
 
     def show(sha256: str | None, ratings: str) -> tuple[Any, ...]:
         try:
@@ -82,7 +82,7 @@ def build(context: AppContext, tab: gr.Tab) -> None:
             encoder = context.encoders.get()
             if chosen is not None and chosen.model != encoder.checkpoint.label:
                 encoder = context.encoders.get(chosen.model)
-            # The installed weights may be newer than those of the stored scores: then everything is scored anew.
+            # The installed weights may be newer than those of the stored scores: then all is scored anew.
             left = unscored_items(context.engine, encoder.weights_sha256)
         except (AnnotationError, SpecsError) as error:
             raise problem(str(error)) from error
@@ -124,6 +124,7 @@ def _page(found: Analysis) -> tuple[Any, ...]:
     unscored = found.counts.without_score
     return (
         f'<div class="ra-card">{counts_card(found.counts, model=name, model_sha256=sha256)}</div>',
+        gr.Column(visible=bool(found.models)),
         gr.Dropdown(
             choices=[(choice.label, choice.model_sha256) for choice in found.models],
             value=sha256 or None,

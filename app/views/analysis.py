@@ -205,13 +205,17 @@ def notices(counts: Counts, rows: Sequence[Coefficient]) -> list[str]:
         found.append(_missing(counts))
         return found
     for note in dict.fromkeys(row.note for row in rows if row.note):
-        found.append(note)
+        with_note = [row for row in rows if row.note == note]
+        lead = "No correlation" if math.isnan(with_note[0].value) else "Intervals"
+        of = "" if len(with_note) == len(rows) else f" of {_join([row.name for row in with_note])}"
+        found.append(f"{lead}{of}: {note}.")
     if counts.images < 30:
         images = "1 image" if counts.images == 1 else f"{counts.images} images"
         found.append(f"Only {images}: below 30 the intervals are rough, and a few captions decide the value.")
     spanning = [row.name for row in rows if row.low <= 0 <= row.high]
     if spanning:
-        found.append(f"The interval of {_join(spanning)} contains 0: no association is shown either way.")
+        contain = "interval of {} contains" if len(spanning) == 1 else "intervals of {} contain"
+        found.append(f"The {contain.format(_join(spanning))} 0: no association is shown either way.")
     if counts.without_score:
         left_out = (
             "1 rated caption is"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 GUIDELINE_VERSION: Final = "1"
 METRIC: Final = "specs"
+MAX_REASON_CHARACTERS: Final = 200
 
 
 def sign_in_view(problem: str = "") -> dict[str, Any]:
@@ -146,10 +147,20 @@ def skip(context: AppContext, payload: object) -> None:
     """Give an item back unrated; its draft is kept and it is not handed to this rater again.
 
     Raises:
-        FormError: If the form does not name an item.
+        FormError: If the form does not name an item, or the reason is too long.
         AnnotationError: If the name will not do or the database fails.
     """
-    release(context.engine, clean_name(read_text(payload, "rater")), read_item_id(payload), reason="skipped")
+    reason = read_text(payload, "reason").strip()
+    if len(reason) > MAX_REASON_CHARACTERS:
+        raise FormError(
+            f"A reason has at most {MAX_REASON_CHARACTERS} characters; this one has {len(reason)}."
+        )
+    release(
+        context.engine,
+        clean_name(read_text(payload, "rater")),
+        read_item_id(payload),
+        reason=reason or "skipped",
+    )
 
 
 def reveal(context: AppContext, payload: object) -> dict[str, Any]:

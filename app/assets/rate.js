@@ -67,7 +67,7 @@ const signIn = () => {
       h("label", { for: "rate-name", class: "ra-label" }, "Rater name"),
       h("div", { class: "ra-inline" }, input,
         h("button", { class: "ra-go", type: "submit", "data-leaves": true }, "Start rating"))),
-    guideline(true)));
+    guideline(h, true)));
 };
 
 const leave = () => {
@@ -103,17 +103,6 @@ const next = () => ask("next", { rater: value.rater });
 
 const raterChip = (label = "rater ") => h("span", { class: "ra-chip" }, `${label}${value.rater} · `,
   h("button", { type: "button", class: "ra-link", onclick: leave }, "change"));
-
-const guideline = (open) => h("details", { class: "ra-card ra-guideline", id: "rate-help", open },
-  h("summary", {}, "How to judge"),
-  h("dl", {},
-    h("dt", {}, "supported"), h("dd", {}, "the image shows everything this unit says"),
-    h("dt", {}, "hallucinated"), h("dd", {}, "the image contradicts the unit, or does not show what it claims"),
-    h("dt", {}, "unsure"), h("dd", {}, "too small, hidden, or a matter of taste"),
-    h("dt", {}, "correctness"), h("dd", {}, "5: nothing false; 1: mostly false"),
-    h("dt", {}, "thoroughness"), h("dd", {}, "5: nothing important is missing; 1: most of it is"),
-    h("dt", {}, "overall"), h("dd", {}, "5: an excellent description of this image; 1: a poor one")),
-  h("p", { class: "ra-soft" }, "Units first, then the whole. The score stays hidden until you have submitted."));
 
 // ---------------------------------------------------------------- the form
 
@@ -211,6 +200,20 @@ const submit = async () => {
   find("#rate-result")?.scrollIntoView({ block: "start" });
 };
 
+// The first press asks for a reason, so that a slip of the mouse skips nothing.
+const skip = () => {
+  const reason = h("input", { type: "text", id: "rate-skip-reason", maxlength: "200", "aria-label": "Reason to skip",
+    placeholder: "Why? (optional)" });
+  const leave = (event) => {
+    event.preventDefault();
+    flushDraft();
+    ask("skip", { rater: value.rater, item: value.item, reason: reason.value });
+  };
+  find("#rate-skip").replaceWith(h("form", { class: "ra-inline ra-skip", onsubmit: leave }, reason,
+    h("button", { class: "ra-btn", type: "submit", "data-leaves": true }, "Skip this caption")));
+  reason.focus();
+};
+
 const segment = (index, choices, current, cls) => h("span",
   { class: cls, role: "radiogroup", "aria-label": index < value.units.length
     ? `Unit ${index + 1}: ${value.units[index]}` : SCALES[index - value.units.length][1] },
@@ -294,10 +297,9 @@ const render = () => {
         result ? (form.comment ? h("p", { dir: "auto", class: "ra-comment" }, form.comment) : null) : comment),
       result ? null : h("div", { class: "ra-actions" },
         h("button", { class: "ra-go", id: "rate-submit", type: "button", onclick: submit }, "Submit ", key("Enter")),
-        value.can_skip ? h("button", { class: "ra-btn", id: "rate-skip", type: "button", "data-leaves": true,
-          onclick: () => { flushDraft(); ask("skip", { rater: value.rater, item: value.item }); } }, "Skip") : null,
+        h("button", { class: "ra-btn", id: "rate-skip", type: "button", onclick: skip }, "Skip"),
         h("span", { id: "rate-status", role: "status" })),
-      result ? null : guideline(false))));
+      result ? null : guideline(h, false))));
   paint();
   if (result && curve) drawReveal();
 };

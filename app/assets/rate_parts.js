@@ -1,6 +1,17 @@
-// Parts of the rating form that stand by themselves: the picture that zooms, and the curve that is revealed.
+// Parts of the rating form that stand by themselves: the instructions, the picture that zooms, the revealed curve.
 
 const signed = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(3)}`;
+
+const guideline = (h, open) => h("details", { class: "ra-card ra-guideline", id: "rate-help", open },
+  h("summary", {}, "How to judge"),
+  h("dl", {},
+    h("dt", {}, "supported"), h("dd", {}, "the image shows everything this unit says"),
+    h("dt", {}, "hallucinated"), h("dd", {}, "the image contradicts the unit, or does not show what it claims"),
+    h("dt", {}, "unsure"), h("dd", {}, "too small, hidden, or a matter of taste"),
+    h("dt", {}, "correctness"), h("dd", {}, "5: nothing false; 1: mostly false"),
+    h("dt", {}, "thoroughness"), h("dd", {}, "5: nothing important is missing; 1: most of it is"),
+    h("dt", {}, "overall"), h("dd", {}, "5: an excellent description of this image; 1: a poor one")),
+  h("p", { class: "ra-soft" }, "Units first, then the whole. The score stays hidden until you have submitted."));
 
 const picture = (image, caption) => {
   const state = { scale: 1, x: 0, y: 0 };

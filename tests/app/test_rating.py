@@ -1,0 +1,286 @@
+"""Rating through the app's own functions, on a real database with a stand-in for the model."""
+
+import json
+import secrets
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from annotations.assignment import next_item
+from annotations.engine import open_database
+from annotations.errors import InvalidRecordError, ItemFullError, NonceReusedError, UnknownRecordError
+from annotations.items import add_image, add_item
+from annotations.revisions import ratings
+from annotations.scores import save_scores, scores_and_ratings
+from annotations.store import revealed_at
+from app import rating
+from app.answers import FormError
+from app.context import AppContext
+from app.pictures import PictureStore
+
+CAPTION = "A red car is parked. A blue kite flies."
+UNITS = (("A red car is parked. ", 0, 21), ("A blue kite flies.", 21, 39))
+
+
+class StandInEncoder:
+    """Gives every prefix a known similarity: 0.3, then 0.2, so that the second unit dips."""
+
+    context_length = 248
+    weights_sha256 = "5" * 64
+    checkpoint = SimpleNamespace(name="stand-in", label="stand-in")
+
+    def image_features(self, images: list[Image.Image]) -> Any:
+        return np.array([[1.0, 0.0]], dtype=np.float32)
+
+    def prefix_features(self, units: tuple[Any, ...]) -> Any:
+        cosines = np.linspace(0.3, 0.2, len(units))
+        features = np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
+        return SimpleNamespace(features=features, tokens=np.full(len(units), 5), total_tokens=12)
+
+    def provenance(self) -> dict[str, Any]:
+        return {"weights_sha256": self.weights_sha256}
+
+
+class StandInEncoders:
+    """Hands out the stand-in and counts how often it was asked for."""
+
+    default_name = "scenes"
+
+    def __init__(self) -> None:
+        self.loads = 0
+
+    def get(self, name: str | None = None, **_: Any) -> StandInEncoder:
+        self.loads += 1
+        return StandInEncoder()
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> AppContext:
+    return AppContext(
+        settings=None,  # type: ignore[arg-type]
+        engine=open_database(f"sqlite:///{tmp_path / 'ratings.sqlite3'}"),
+        encoders=StandInEncoders(),  # type: ignore[arg-type]
+        pictures=PictureStore(tmp_path / "images"),
+    )
+
+
+def add(context: AppContext, colour: str = "red", *, caption: str = CAPTION, overlap: int = 3) -> str:
+    image = Image.new("RGB", (32, 24), colour)
+    image_id = add_image(
+        context.engine, sha256=secrets.token_hex(32), filename="a.png", width=image.width, height=image.height
+    )
+    context.pictures.save(image_id, image)
+    return add_item(
+        context.engine,
+        image_id=image_id,
+        caption=caption,
+        units=UNITS,
+        segmenter_version="test-1",
+        source="captioner-x",
+        overlap=overlap,
+    )
+
+
+def form(item: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "rater": "r-07",
+        "item": item,
+        "verdicts": ["supported", "hallucinated"],
+        "correctness": 2,
+        "thoroughness": 4,
+        "overall": 3,
+        "comment": "no kite",
+        "nonce": "a-nonce-of-this-form",
+        **changes,
+    }
+
+
+def test_next_view_when_nothing_waits_is_empty_and_counts_what_is_done(context: AppContext) -> None:
+    view = rating.next_view(context, "  r-07 ")
+
+    assert (view["view"], view["rater"], view["done"]) == ("empty", "r-07", 0)
+
+
+def test_next_view_when_an_item_waits_sends_neither_score_nor_source_nor_others(context: AppContext) -> None:
+    item = add(context)
+    save_scores(
+        context.engine,
+        item,
+        metric="specs",
+        model="scenes",
+        model_sha256="7" * 64,
+        score=0.777,
+        similarity=0.123,
+        curve={"score": 0.777},
+    )
+    rating.submit(context, form(item, rater="somebody else", comment="other opinion"))
+
+    view = rating.next_view(context, "r-07")
+
+    sent = json.dumps(view)
+    assert view["item"] == item
+    assert not [word for word in ("0.777", "0.123", "captioner-x", "other opinion", "777") if word in sent]
+    assert revealed_at(context.engine, "r-07", item) is None
+
+
+def test_draft_when_the_page_is_opened_again_is_there_with_its_time(context: AppContext) -> None:
+    item = add(context)
+    add(context, "blue")
+    first = rating.next_view(context, "r-07")
+    half = form(first["item"], verdicts=["unsure", None], overall=None)
+
+    saved = rating.save_draft(context, half)
+    again = rating.next_view(context, "r-07")
+
+    assert again["item"] == first["item"] == item
+    assert again["draft"]["verdicts"] == ["unsure", None]
+    assert (again["draft"]["correctness"], again["draft"]["overall"]) == (2, None)
+    assert again["saved_at"][:19] == saved["saved_at"][:19]
+
+
+def test_draft_of_another_form_when_the_page_is_opened_shows_the_item_empty(context: AppContext) -> None:
+    from annotations.assignment import save_draft
+
+    item = add(context)
+    save_draft(context.engine, "r-07", item, {"verdicts": ["supported"], "colour": "green"})
+
+    view = rating.next_view(context, "r-07")
+
+    assert (view["view"], view["draft"], view["saved_at"]) == ("rate", None, None)
+
+
+def test_submit_when_the_form_comes_twice_is_one_rating_and_one_receipt(context: AppContext) -> None:
+    item = add(context)
+
+    first = rating.submit(context, form(item))
+    second = rating.submit(context, form(item))
+
+    assert first == second
+    assert first["receipt"] == 1
+    assert len(list(ratings(context.engine, all_revisions=True))) == 1
+
+
+def test_submit_when_the_nonce_returns_with_other_answers_is_refused(context: AppContext) -> None:
+    item = add(context)
+    rating.submit(context, form(item))
+
+    with pytest.raises(NonceReusedError):
+        rating.submit(context, form(item, overall=5))
+    assert [stored.overall for stored in ratings(context.engine)] == [3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"verdicts": ["supported", None]}, "every unit"),
+        ({"overall": None}, "every scale"),
+        ({"overall": 6}, "Overall"),
+        ({"verdicts": ["supported"]}, "2 units"),
+        ({"nonce": ""}, "number"),
+        ({"item": "nonsense"}, "which caption"),
+    ],
+)
+def test_submit_when_something_is_wrong_says_what_and_stores_nothing(
+    context: AppContext, changes: dict[str, Any], told: str
+) -> None:
+    item = add(context)
+    payload = {**form(item), **changes}
+
+    with pytest.raises(FormError, match=told):
+        rating.submit(context, payload)
+    assert list(ratings(context.engine, all_revisions=True)) == []
+
+
+def test_submit_when_the_item_is_unknown_or_the_name_empty_stores_nothing(context: AppContext) -> None:
+    item = add(context)
+
+    with pytest.raises(UnknownRecordError):
+        rating.submit(context, form("0" * 32))
+    with pytest.raises(InvalidRecordError, match="name"):
+        rating.submit(context, form(item, rater="   "))
+    assert list(ratings(context.engine)) == []
+
+
+def test_reveal_when_the_rater_has_not_submitted_is_refused_and_not_recorded(context: AppContext) -> None:
+    item = add(context)
+    rating.submit(context, form(item, rater="somebody else"))
+
+    with pytest.raises(FormError, match="after its rating"):
+        rating.reveal(context, {"rater": "r-07", "item": item})
+    assert revealed_at(context.engine, "r-07", item) is None
+    assert context.encoders.loads == 0  # type: ignore[attr-defined]
+
+
+def test_reveal_when_the_rating_is_in_computes_the_curve_stores_the_score_and_says_so(
+    context: AppContext,
+) -> None:
+    item = add(context)
+    rating.submit(context, form(item))
+
+    view = rating.reveal(context, {"rater": "r-07", "item": item})
+
+    assert view["similarity"] == pytest.approx([0.3, 0.2], abs=1e-6)
+    assert view["dip"] == [False, True]
+    assert view["delta"][0] is None
+    [row] = scores_and_ratings(context.engine)
+    assert (row.item_id, row.model, row.score, row.overall) == (item, "stand-in", view["score"], 3)
+    # The rating itself was blind: the curve came after it.
+    assert row.revealed == 0
+    assert revealed_at(context.engine, "r-07", item) is not None
+
+
+def test_reveal_when_a_curve_is_stored_does_not_ask_for_the_model(context: AppContext) -> None:
+    item = add(context)
+    rating.submit(context, form(item))
+    first = rating.reveal(context, {"rater": "r-07", "item": item})
+
+    second = rating.reveal(context, {"rater": "r-07", "item": item})
+
+    assert context.encoders.loads == 1  # type: ignore[attr-defined]
+    assert {**second, "stamp": ""} == {**first, "stamp": ""}
+
+
+def test_requested_view_when_sent_from_inspect_marks_the_rating_as_not_blind(context: AppContext) -> None:
+    item = add(context)
+
+    view = rating.requested_view(context, "r-07", item)
+    rating.submit(context, form(item))
+
+    assert view["revealed"] is True
+    assert [stored.metric_revealed_at is not None for stored in ratings(context.engine)] == [True]
+
+
+def test_requested_view_when_the_item_is_full_is_refused_and_reveals_nothing(context: AppContext) -> None:
+    item = add(context, overlap=1)
+    rating.submit(context, form(item, rater="somebody else"))
+
+    with pytest.raises(ItemFullError):
+        rating.requested_view(context, "r-07", item)
+    assert revealed_at(context.engine, "r-07", item) is None
+
+
+def test_requested_view_when_rated_before_begins_with_the_earlier_answers(context: AppContext) -> None:
+    item = add(context)
+    rating.submit(context, form(item))
+
+    view = rating.requested_view(context, "r-07", item)
+
+    assert view["finished"] is True
+    assert view["draft"]["verdicts"] == ["supported", "hallucinated"]
+    assert (view["draft"]["overall"], view["draft"]["comment"]) == (3, "no kite")
+
+
+def test_skip_when_an_item_is_skipped_hands_out_the_next_one_and_frees_its_place(context: AppContext) -> None:
+    first, second = add(context, overlap=1), add(context, "blue", overlap=1)
+    assert rating.next_view(context, "r-07")["item"] == first
+
+    rating.skip(context, {"rater": "r-07", "item": first, "reason": "too small"})
+
+    assert rating.next_view(context, "r-07")["item"] == second
+    other = next_item(context.engine, "somebody else")
+    assert other is not None
+    assert other.item_id == first

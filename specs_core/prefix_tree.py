@@ -1,10 +1,11 @@
 """Many captions that share prefixes, encoded in one pass of a causal text tower.
 
-CLIP's text tower is causal and its feature is read at the end-of-text token, so the hidden states of a prefix do not
-depend on what follows it. All prefixes of a caption therefore share one trunk `[SOT, t_1 .. t_n]`; every prefix only
-adds an end-of-text token of its own, and a text that leaves the trunk after a prefix (a false unit, the caption
-without one unit) adds its own tokens and one end-of-text token. Positions and attention masks are those that each
-text would have had alone, so the features are those of separate passes.
+CLIP's text tower is causal and its feature is read at the end-of-text token, so the hidden states of a
+prefix do not depend on what follows it. All prefixes of a caption therefore share one trunk `[SOT, t_1 ..
+t_n]`; every prefix only adds an end-of-text token of its own, and a text that leaves the trunk after a
+prefix (a false unit, the caption without one unit) adds its own tokens and one end-of-text token. Positions
+and attention masks are those that each text would have had alone, so the features are those of separate
+passes.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ def lay_out(
     """Lay trees out as one padded batch.
 
     Raises:
-        ValueError: A text takes more positions than the model has, or a prefix or branch starts outside the trunk.
+        ValueError: A text takes more positions than the model has, or a prefix or branch starts outside the
+            trunk.
 
     Source: ours: docs/metrics.md, "The whole curve in one text pass".
     """
@@ -126,13 +128,13 @@ def lay_out(
         width = max(map(len, values))
         return torch.tensor([v + [fill] * (width - len(v)) for v in values], device=device)  # (N, T)
 
-    limit, segment = padded(limits, 0), padded(segments, -1)
+    limit, owner = padded(limits, 0), padded(segments, -1)
     node = torch.arange(limit.shape[1], device=device)
-    on_trunk = segment == 0  # (N, T)
+    on_trunk = owner == 0  # (N, T)
     sees_trunk = (node[None, None, :] <= limit[:, :, None]) & on_trunk[:, None, :]
-    sees_own = (segment[:, :, None] == segment[:, None, :]) & (node[None, None, :] <= node[None, :, None])
+    sees_own = (owner[:, :, None] == owner[:, None, :]) & (node[None, None, :] <= node[None, :, None])
     # Padding (segment -1) sees the start-of-text token like everybody, so that no softmax row is empty.
-    mask = sees_trunk | (sees_own & (segment > 0)[:, :, None])  # (N, T, T)
+    mask = sees_trunk | (sees_own & (owner > 0)[:, :, None])  # (N, T, T)
     return TreeBatch(
         token_ids=padded(ids, 0),
         positions=padded(positions, 0),
@@ -178,11 +180,12 @@ def encode_trees(model: nn.Module, batch: TreeBatch) -> Tensor:
     x = x + tower.positional_embedding.to(dtype)[batch.positions]
     for block in tower.transformer.resblocks:
         x = _apply_block(block, x, batch.mask)
-    x = tower.ln_final(x[batch.rows, batch.columns])  # (R, W)
+    read: Tensor = tower.ln_final(x[batch.rows, batch.columns])  # (R, W)
     projection = tower.text_projection
     if projection is None:
-        return x
-    return projection(x) if isinstance(projection, nn.Module) else x @ projection  # (R, D)
+        return read
+    features: Tensor = projection(read) if isinstance(projection, nn.Module) else read @ projection
+    return features  # (R, D)
 
 
 def _apply_block(block: Any, x: Tensor, mask: Tensor) -> Tensor:
@@ -195,13 +198,15 @@ def _apply_block(block: Any, x: Tensor, mask: Tensor) -> Tensor:
     q, k, v = qkv.view(n, t, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)  # each (N, H, T, W/H)
     mixed = _mix(q, k, v, mask[:, None])  # (N, H, T, W/H)
     x = x + block.ls_1(attention.out_proj(mixed.transpose(1, 2).reshape(n, t, w)))
-    return x + block.ls_2(block.mlp(block.ln_2(x)))
+    out: Tensor = x + block.ls_2(block.mlp(block.ln_2(x)))
+    return out
 
 
 def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
     if not q.requires_grad or q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    # The fused kernel's backward pass on a CPU takes five to seven times as long as the plain one at caption length
+    # The fused kernel's backward pass on a CPU takes five to seven times as long as the plain one at caption
+    # length
     # (bfloat16, 64 captions of 115 nodes, one core: 80 ms against 16 ms a layer with three heads of 48).
     bias = torch.zeros_like(mask, dtype=q.dtype).masked_fill(~mask, torch.finfo(q.dtype).min)
     return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + bias, dim=-1) @ v

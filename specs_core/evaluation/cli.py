@@ -13,10 +13,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     localisation = kinds.add_parser(
         "localisation",
         help="does the lowest delta lie on the false words?",
-        description="Score scenes.jsonl (see `specs scenes`) and tell how often the lowest delta finds the false words.",
+        description="Tell how often the lowest delta finds the false words (data: see `specs scenes`).",
     )
     localisation.add_argument("data", type=Path, help="scenes.jsonl")
-    localisation.add_argument("--model", default=None, help="model name or file (default: $SPECS_MODEL or scenes)")
+    localisation.add_argument(
+        "--model", default=None, help="model name or file (default: $SPECS_MODEL or scenes)"
+    )
     localisation.add_argument("--segmenter", default="dependency", help="dependency (default) or grammar")
     localisation.add_argument("--json", action="store_true", help="print one JSON object")
     localisation.set_defaults(run=run_localisation)

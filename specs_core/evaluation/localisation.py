@@ -24,12 +24,13 @@ class Localisation:
         items: N.
         hit_rate: Share of captions whose unit with the lowest delta overlaps the false span, in [0, 1].
         hit_rate_by_fact: The same by type of false fact, with the number of captions.
-        auroc: Area under the ROC curve of -delta as a detector of units that overlap the false span, over all units
-            with a delta; NaN where all of these units or none overlap it.
+        auroc: Area under the ROC curve of -delta as a detector of units that overlap the false span, over
+            all units with a delta; NaN where all of these units or none overlap it.
         rises: Share of the units of the true captions with rising similarity (SR_pos, micro).
         falls: Share of the false units whose delta is below zero.
         falls_by_fact: The same by type of false fact.
-        unreachable: Captions whose false span lies in the first unit or past the context, which count as misses.
+        unreachable: Captions whose false span lies in the first unit or past the context, which count as
+            misses.
         ids: The items, in order; `hits` (N,) bool belongs to them.
         hits: Whether each item was hit.
     """
@@ -52,7 +53,7 @@ def units_in_span(curve: ScoreCurve, span: tuple[int, int]) -> NDArray[np.bool_]
 
 
 def lowest_delta_hits(curve: ScoreCurve, span: tuple[int, int]) -> bool:
-    """Tell whether the unit with the lowest delta overlaps the span; a caption without any delta is a miss."""
+    """Tell whether the unit with the lowest delta overlaps the span; without any delta it is a miss."""
     delta = curve.delta
     if np.isnan(delta).all():
         return False
@@ -140,5 +141,6 @@ def evaluate_localisation(
 
 def _by_fact(values: NDArray[np.bool_], facts: NDArray[np.str_]) -> dict[str, tuple[float, int]]:
     return {
-        str(fact): (float(values[facts == fact].mean()), int((facts == fact).sum())) for fact in np.unique(facts)
+        str(fact): (float(values[facts == fact].mean()), int((facts == fact).sum()))
+        for fact in np.unique(facts)
     }

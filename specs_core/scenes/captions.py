@@ -66,8 +66,8 @@ def write_caption(
         scene: What to describe.
         rng: Chooses order, wording and which facts are told. Each fact is told once.
         detail: Range from which the probability that a tint, a size or a relation is told is drawn.
-        opening: Whether to begin with a sentence that asserts no fact. The first unit of a caption has no delta
-            (nothing stands before it), so a false fact there could not show.
+        opening: Whether to begin with a sentence that asserts no fact. The first unit of a caption has no
+            delta (nothing stands before it), so a false fact there could not show.
     """
     level = rng.uniform(*detail)
     things = list(scene.objects)
@@ -82,9 +82,10 @@ def write_caption(
 
 
 def falsify_caption(caption: Caption, scene: Scene, rng: random.Random) -> FalseCaption:
-    """Make one fact of a caption false, its type drawn evenly among those that the caption offers after its opening.
+    """Make one fact of a caption false.
 
-    A kind is exchanged only where nothing later refers to that object, so that exactly one fact becomes false.
+    Its type is drawn evenly among those that the caption offers after its opening. A kind is exchanged only
+    where nothing later refers to that object, so that exactly one fact becomes false.
     """
     facts = scene_facts(scene)
     offers: dict[str, list[tuple[int, int]]] = {}
@@ -125,7 +126,11 @@ def _describe(thing: SceneObject, told: list[SceneObject], rng: random.Random, l
 
 
 def _introduce(
-    thing: SceneObject, told: list[SceneObject], anchor: SceneObject | None, inline: set[str], rng: random.Random
+    thing: SceneObject,
+    told: list[SceneObject],
+    anchor: SceneObject | None,
+    inline: set[str],
+    rng: random.Random,
 ) -> list[Phrase]:
     noun = _noun_phrase(thing, inline, rng)
     place = make_slot(rng, "place", "adverbial", thing.place)
@@ -210,7 +215,8 @@ def _settle(phrases: list[Phrase]) -> tuple[Phrase, ...]:
     settled: list[Phrase] = []
     later: set[str] = set()
     for phrase in reversed(phrases):
-        # The second thing of a relation was introduced before; naming another kind there touches nothing else.
+        # The second thing of a relation was introduced before; naming another kind there touches nothing
+        # else.
         free = {i for i, kind in enumerate(phrase.owners) if i == 1 or kind not in later}
         settled.append(replace(phrase, settled=frozenset(free)))
         later |= set(phrase.owners)

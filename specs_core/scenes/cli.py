@@ -11,7 +11,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "scenes",
         help="draw scenes with true and false captions",
-        description="Draw scenes and write images/ and scenes.jsonl (image, caption, false_caption, false_span).",
+        description="Draw scenes: images/ and scenes.jsonl (image, caption, false_caption, false_span).",
     )
     parser.add_argument("out", type=Path, help="folder to write")
     parser.add_argument("--count", type=_positive, required=True, help="number of scenes")
@@ -33,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     from specs_core.scenes.dataset import write_scenes
 
     with tqdm(total=args.count, unit="scene") as bar:
-        path = write_scenes(args.out, count=args.count, seed=args.seed, on_scene=lambda done: bar.update(done - bar.n))
+        path = write_scenes(
+            args.out, count=args.count, seed=args.seed, on_scene=lambda done: bar.update(done - bar.n)
+        )
     print(f"{args.count} scenes are in {path}.")
     return 0

@@ -36,7 +36,7 @@ class SceneRecord:
 
 
 def make_scene(seed: int, index: int) -> tuple[Scene, str, FalseCaption]:
-    """Return scene number `index` of a seed, its caption and its false caption; each depends on these two alone."""
+    """Return scene number `index` of a seed with its captions, which depend on these two numbers alone."""
     # Text, not a tuple: a tuple's hash is not a documented seed. Training seeds carry another prefix.
     rng = random.Random(f"scenes-{seed}-{index}")
     scene = sample_scene(rng)
@@ -114,7 +114,8 @@ def read_scenes(path: Path) -> list[SceneRecord]:
             )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"{path}, line {number}: a scene needs image, caption, false_caption and false_span [start, end]."
+                f"{path}, line {number}: a scene needs image, caption, false_caption "
+                "and false_span [start, end]."
             ) from error
         if not 0 <= record.false_span[0] < record.false_span[1] <= len(record.false_caption):
             raise DataError(

@@ -56,7 +56,9 @@ def _glyph(kind: str) -> tuple[np.ndarray, Image.Image]:
     ImageDraw.Draw(canvas).text((12, 12), KINDS[kind] + "\ufe0f", font=font, embedded_color=True)
     box = canvas.getchannel("A").getbbox()
     if box is None:
-        raise ConfigError(f"The font {emoji_font_path()} has no picture for {kind!r}; use a newer Noto Color Emoji.")
+        raise ConfigError(
+            f"The font {emoji_font_path()} has no picture for {kind!r}; use a newer Noto Color Emoji."
+        )
     glyph = canvas.crop(box)
     side = max(glyph.size)
     square = Image.new("RGBA", (side, side))
@@ -75,7 +77,8 @@ def _sprite(kind: str, tint: str) -> Image.Image:
     light, alpha = _glyph(kind)
     colour = np.array(TINTS[tint], dtype=np.float32)
     level = light[..., None]
-    # Dark parts keep half of the tint, bright parts go a little way to white: shading without losing the tint.
+    # Dark parts keep half of the tint, bright parts go a little way to white: shading without losing the
+    # tint.
     rgb = colour * (0.5 + 0.5 * level) + (255.0 - colour) * 0.25 * np.maximum(level - 0.7, 0.0) / 0.3
     outline = alpha.filter(ImageFilter.MaxFilter(5))
     body = Image.fromarray(rgb.clip(0, 255).astype(np.uint8), "RGB").convert("RGBA")

@@ -1,4 +1,4 @@
-"""Phrases of a caption: words with slots, each slot asserting one fact that can be exchanged for a false one."""
+"""Phrases of a caption: words with slots, each asserting one fact that can be made false."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from specs_core.scenes.world import BACKGROUNDS, KINDS, PLACES, RELATIONS, SIZES, TINTS, Fact
 
-#: Slot type and style -> value -> wordings. A style is a place in a sentence that takes the same kind of words.
+#: Slot type and style -> value -> wordings. A style is a place in a sentence that takes the same kind of
+#: words.
 WORDINGS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
     ("kind", "noun"): {kind: (kind,) for kind in KINDS},
     ("tint", "adjective"): {tint: (tint,) for tint in TINTS},
@@ -79,7 +80,9 @@ class Slot:
     other: int = 1
 
 
-def make_slot(rng: random.Random, kind: str, style: str, value: str, *, owner: int = 0, other: int = 1) -> Slot:
+def make_slot(
+    rng: random.Random, kind: str, style: str, value: str, *, owner: int = 0, other: int = 1
+) -> Slot:
     """Make a slot with a wording drawn by chance."""
     return Slot(kind, style, value, rng.choice(WORDINGS[kind, style][value]), owner, other)
 
@@ -92,8 +95,8 @@ class Phrase:
         pieces: Words and slots in order, joined without anything between.
         owners: Kinds of the things that the slots are about.
         starts_sentence: Whether its first letter is a capital.
-        settled: Owners that later phrases do not come back to, so that exchanging their kind makes one fact false
-            and no other.
+        settled: Owners that later phrases do not come back to, so that exchanging their kind makes one fact
+            false and no other.
     """
 
     pieces: tuple[str | Slot, ...]

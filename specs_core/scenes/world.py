@@ -1,4 +1,4 @@
-"""What a drawn scene can hold: kinds, tints, sizes, places, backgrounds, relations, and scenes drawn by chance."""
+"""What a drawn scene can hold, and scenes drawn by chance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-#: Kind of object -> its character in Noto Color Emoji. The outlines differ, so that a tint leaves the kind visible.
+#: Kind of object -> its character in Noto Color Emoji. The outlines differ, so that a tint leaves the kind
+#: visible.
 KINDS: dict[str, str] = {
     "airplane": "\U0001f6e9",
     "anchor": "\u2693",
@@ -134,9 +135,10 @@ def sample_scene(rng: random.Random, *, objects: tuple[int, int] = (2, 6)) -> Sc
 
 
 def relation_between(first: SceneObject, second: SceneObject) -> Relation | None:
-    """Return how `first` lies to `second`: in the same row left or right of it, in the same column above or below it.
+    """Return how `first` lies to `second`.
 
-    Objects that share neither row nor column have no relation that every reader would accept: None.
+    In the same row it is left or right of it, in the same column above or below it. Objects that share
+    neither row nor column have no relation that every reader would accept: None.
     """
     (row_1, column_1), (row_2, column_2) = PLACES[first.place], PLACES[second.place]
     if row_1 == row_2:

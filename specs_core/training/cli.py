@@ -13,10 +13,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="train a model with the SPECS objective",
         description="Train a model from a TOML configuration; run again to go on after a stop.",
     )
-    parser.add_argument("--config", type=Path, required=True, help="TOML file, e.g. specs_core/training/scenes.toml")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, logs and the exported model")
-    parser.add_argument("--threads", type=int, default=None, help="threads of the tensor library (default: its own)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw batches ahead (default: 1)")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="TOML file, e.g. specs_core/training/scenes.toml"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for checkpoint, logs and the exported model"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=None, help="threads of the tensor library (default: its own)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that draw batches ahead (default: 1)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -41,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
 
         def validate(model: torch.nn.Module) -> dict[str, float]:
             found = figures(model)
-            bar.write(f"step {bar.n + 1}: " + "  ".join(f"{name} {value:.3f}" for name, value in found.items()))
+            bar.write(
+                f"step {bar.n + 1}: " + "  ".join(f"{name} {value:.3f}" for name, value in found.items())
+            )
             return found
 
         path = train(config, args.out, workers=args.workers, on_step=on_step, validate=validate)

@@ -135,7 +135,9 @@ def parse_config(text: str, *, name: str = "The configuration") -> TrainConfig:
     config: TrainConfig = _build(TrainConfig, values, name)
     for stage in config.stages:
         if stage.steps < 1 or stage.batch < 2 or not 2 <= stage.objects[0] <= stage.objects[1] <= 9:
-            raise ConfigError(f"{name}: a stage needs at least 1 step, a batch of 2, and 2 to 9 objects; got {stage}.")
+            raise ConfigError(
+                f"{name}: a stage needs at least 1 step, a batch of 2, and 2 to 9 objects; got {stage}."
+            )
     return config
 
 

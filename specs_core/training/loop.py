@@ -32,9 +32,10 @@ log = logging.getLogger(__name__)
 
 
 class FactHead(nn.Module):
-    """Linear read-outs of facts from both towers; they teach the towers a common language and are dropped afterwards.
+    """Linear read-outs of facts from both towers, which teach them a common language.
 
-    One table of codes serves images and texts, so a fact has one direction in the joint space.
+    They are dropped afterwards. One table of codes serves images and texts, so a fact has one direction in
+    the joint space.
     """
 
     def __init__(self, features: int, cell_channels: int) -> None:
@@ -76,11 +77,13 @@ def encode_batch(model: CLIP, batch: SceneBatch) -> tuple[Tensor, Tensor, Tensor
     """Encode images and texts.
 
     Returns:
-        Normalised image features (N, D) and text features (R, D); the vision map (N, 9, C); and what the attention
-        pool would give for each cell alone, normalised (N, 9, D). All float32.
+        Normalised image features (N, D) and text features (R, D); the vision map (N, 9, C); and what
+        the attention pool would give for each cell alone, normalised (N, 9, D). All float32.
     """
     visual: Any = model.visual
-    grid = visual.layer4(visual.layer3(visual.layer2(visual.layer1(visual.stem(batch.images)))))  # (N, C, 3, 3)
+    grid = visual.layer4(
+        visual.layer3(visual.layer2(visual.layer1(visual.stem(batch.images))))
+    )  # (N, C, 3, 3)
     pool = visual.attnpool
     image = F.normalize(pool(grid).float(), dim=-1)
     cells = grid.flatten(2).transpose(1, 2)  # (N, 9, C)
@@ -121,7 +124,9 @@ def compute_losses(
         terms["text_facts"] = head.fact_loss(text, batch.text_facts, side=1)
         terms["cell_facts"] = head.fact_loss(alone.flatten(0, 1), batch.cell_facts.flatten(0, 1), side=2)
         terms["cells"] = head.cell_loss(cells, batch)
-        auxiliary = terms["image_facts"] + terms["text_facts"] + terms["cell_facts"] + weights.places * terms["cells"]
+        auxiliary = (
+            terms["image_facts"] + terms["text_facts"] + terms["cell_facts"] + weights.places * terms["cells"]
+        )
         total = total + fact_weight * auxiliary
     terms["total"] = total
     return terms
@@ -210,7 +215,7 @@ class Trainer:
             group["lr"] = self.learning_rate()
         terms = compute_losses(self.model, self.head, batch, config, fact_weight=fact_weight)
         self.optimizer.zero_grad(set_to_none=True)
-        terms["total"].backward()
+        terms["total"].backward()  # type: ignore[no-untyped-call]
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, config.clip_norm)
         self.optimizer.step()
@@ -228,12 +233,15 @@ class Trainer:
         torch._foreach_lerp_([old[name] for name in floating], [new[name] for name in floating], 1 - decay)
 
     def export(self, path: Path) -> None:
-        """Write the averaged model as float16 safetensors, with its open_clip configuration in a JSON file beside."""
+        """Write the averaged model as float16 safetensors and its open_clip configuration as JSON beside."""
         state = {name: value.half().contiguous() for name, value in self.averaged.state_dict().items()}
         # Counters of the batch norms are whole numbers and of no use outside training.
         state = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
         save_file(state, path)
-        record = {"open_clip_config": self.config.model, "training": {"steps": self.step, "seconds": self.seconds}}
+        record = {
+            "open_clip_config": self.config.model,
+            "training": {"steps": self.step, "seconds": self.seconds},
+        }
         path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

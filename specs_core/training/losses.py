@@ -37,7 +37,10 @@ def rise_loss(base: Tensor, longer: Tensor, *, margin: tuple[float, float]) -> T
 
 
 def fall_loss(base: Tensor, longer: Tensor, *, margin: tuple[float, float]) -> Tensor:
-    """Return the hinge loss that asks the similarity to fall when a false unit is added (L_neg); as `rise_loss`."""
+    """Return the hinge loss that asks the similarity to fall when a false unit is added (L_neg).
+
+    Arguments and source as for `rise_loss`.
+    """
     return rise_loss(longer, base, margin=margin)
 
 

@@ -45,7 +45,8 @@ def _fact_index() -> dict[Fact, int]:
         facts += [("tint", kind, tint) for tint in TINTS]
         facts += [("size", kind, size) for size in SIZES]
         facts += [("place", kind, place) for place in PLACES]
-        # A relation of two kinds is told as two facts of one kind each: 8 * 46 outputs instead of 4 * 46 * 45.
+        # A relation of two kinds is told as two facts of one kind each: 8 * 46 outputs instead of 4 * 46 *
+        # 45.
         facts += [("relation", kind, relation) for relation in RELATIONS]
     return {fact: index for index, fact in enumerate(facts)}
 
@@ -72,7 +73,7 @@ def _word_tokens(word: str) -> tuple[int, ...]:
 
 
 def text_tokens(text: str) -> tuple[int, ...]:
-    """Return the token ids of a text of plain words, equal to the tokenizer's own (it splits at white space)."""
+    """Return the token ids of a text of plain words; the tokenizer, too, splits at white space."""
     return tuple(token for word in text.split() for token in _word_tokens(word))
 
 
@@ -82,8 +83,8 @@ class SceneBatch:
 
     Attributes:
         images: (N, 3, H, W) float32, preprocessed.
-        trees: The captions laid out, a few a part, by length, so that little of a part is padding; texts of a caption
-            are its prefixes, then its false branches.
+        trees: The captions laid out, a few a part, by length, so that little of a part is padding; texts of
+            a caption are its prefixes, then its false branches.
         caption: (P + B,) the caption of each text.
         is_branch: (P + B,) bool.
         base: (P + B,) index of the text that a text extends by one unit; -1 for a first prefix.
@@ -118,7 +119,7 @@ def preprocess_drawing(image: Image.Image, size: int) -> Tensor:
 
 
 class SceneBatches(Dataset[SceneBatch]):
-    """The batch of every step, a function of the configuration and the step alone, so that a resumed run sees the same."""
+    """The batch of every step: a function of configuration and step, so that a resumed run sees the same."""
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -140,7 +141,10 @@ class SceneBatches(Dataset[SceneBatch]):
 
     def _assemble(self, scenes: list[Scene], captions: list[Caption], rng: random.Random) -> SceneBatch:
         trees: list[PrefixTree] = []
-        caption, is_branch, base, sibling = [], [], [], []
+        caption: list[int] = []
+        is_branch: list[bool] = []
+        base: list[int] = []
+        sibling: list[int] = []
         outputs: list[set[int]] = []
         for number, (scene, text) in enumerate(zip(scenes, captions, strict=True)):
             first = len(caption)
@@ -177,7 +181,9 @@ class SceneBatches(Dataset[SceneBatch]):
         for row, on in enumerate(outputs):
             facts[row, list(on)] = 1.0
         return SceneBatch(
-            images=torch.stack([preprocess_drawing(draw_scene(s, size=192), self.image_size) for s in scenes]),
+            images=torch.stack(
+                [preprocess_drawing(draw_scene(s, size=192), self.image_size) for s in scenes]
+            ),
             trees=tuple(
                 lay_out(trees[i : i + _PART], context_length=self.context_length)
                 for i in range(0, len(trees), _PART)
@@ -193,7 +199,7 @@ class SceneBatches(Dataset[SceneBatch]):
     def _false_phrase(
         self, phrase: Phrase, truth: frozenset[Fact], captions: list[Caption], number: int, rng: random.Random
     ) -> tuple[tuple[int, ...], set[int]] | None:
-        """Return the tokens of a false unit and the outputs of what it asserts; None where none could be made."""
+        """Return a false unit's tokens and the outputs of what it asserts; None where it cannot be made."""
         if rng.random() < self.config.other_scene_share:
             other = captions[rng.choice([i for i in range(len(captions)) if i != number])]
             borrowed = rng.choice(other.phrases)

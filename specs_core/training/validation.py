@@ -1,4 +1,4 @@
-"""How well a model in training finds the false fact, on held-out drawn scenes cut at the phrases they were written in."""
+"""How well a model in training finds a false fact on held-out scenes, cut at the written phrases."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ from specs_core.training.scene_batches import preprocess_drawing, text_tokens
 def make_validation(config: TrainConfig, *, scenes: int = 128) -> Callable[[nn.Module], dict[str, float]]:
     """Return a function that gives a model's figures on scenes that the training does not see.
 
-    The figures: `rises`, the share of true units with rising similarity; for each type of fact, `falls/TYPE`, the
-    share of units with that fact made false whose similarity falls, and `ordered/TYPE`, the share in which the true
-    unit lies above the false one; `lowest`, the share in which the false unit's delta is below every true unit's.
+    The figures: `rises`, the share of true units with rising similarity; for each type of fact,
+    `falls/TYPE`, the
+    share of units with that fact made false whose similarity falls, and `ordered/TYPE`, the share in which
+    the true
+    unit lies above the false one; `lowest`, the share in which the false unit's delta is below every true
+    unit's.
     """
     rng = random.Random(f"validation-{config.seed}")
     drawn = [sample_scene(rng) for _ in range(scenes)]

@@ -14,8 +14,8 @@ _SAMPLES = 2000
 def world_words() -> set[str]:
     """Return the lower-case words and stops of the wordings and of a fixed sample of captions.
 
-    The wordings are complete by construction; the words around them are few, and 2,000 captions hold each of them
-    many times (the tests check fresh captions against this set).
+    The wordings are complete by construction; the words around them are few, and 2,000 captions hold each of
+    them many times (the tests check fresh captions against this set).
     """
     texts = [wording for table in WORDINGS.values() for words in table.values() for wording in words]
     rng = random.Random(0)

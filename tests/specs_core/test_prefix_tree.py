@@ -89,5 +89,12 @@ def test_no_node_sees_a_later_unit_or_another_branch():
 def test_one_pass_is_refused_for_a_text_tower_that_is_not_causal(model):
     assert supports_prefix_trees(model)
     vision = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 32}
-    text = {"context_length": 16, "vocab_size": 100, "width": 32, "heads": 2, "layers": 1, "no_causal_mask": True}
+    text = {
+        "context_length": 16,
+        "vocab_size": 100,
+        "width": 32,
+        "heads": 2,
+        "layers": 1,
+        "no_causal_mask": True,
+    }
     assert not supports_prefix_trees(CLIP(24, vision, text))

@@ -45,7 +45,9 @@ def test_auroc_equals_the_rank_sum_statistic_with_ties():
     rng = np.random.default_rng(0)
     scores = rng.integers(0, 6, 200).astype(float)
     positive = rng.random(200) < 0.3
-    expected = mannwhitneyu(scores[positive], scores[~positive]).statistic / (positive.sum() * (~positive).sum())
+    expected = mannwhitneyu(scores[positive], scores[~positive]).statistic / (
+        positive.sum() * (~positive).sum()
+    )
     assert auroc(scores, positive) == pytest.approx(expected)
 
 

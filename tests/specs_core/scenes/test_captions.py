@@ -92,7 +92,7 @@ def test_a_false_caption_differs_in_its_span_and_in_the_article_before_it_alone(
 def test_captions_have_between_30_and_200_tokens():
     tokenizer = SimpleTokenizer()
     lengths = [len(tokenizer.encode(make_scene(3, i)[1])) + 2 for i in range(400)]
-    assert 30 <= min(lengths)
+    assert min(lengths) >= 30
     assert 120 < max(lengths) <= 200
 
 

@@ -28,7 +28,9 @@ def test_write_scenes_gives_images_and_lines_whose_span_is_the_changed_text(tmp_
     assert [record.false_caption for record in read_scenes(path)] == [row["false_caption"] for row in rows]
 
 
-def test_write_scenes_twice_gives_the_same_bytes_and_the_first_scenes_do_not_depend_on_the_count(tmp_path, font):
+def test_write_scenes_twice_gives_the_same_bytes_and_the_first_scenes_do_not_depend_on_the_count(
+    tmp_path, font
+):
     a = write_scenes(tmp_path / "a", count=2, seed=9, size=64)
     b = write_scenes(tmp_path / "b", count=3, seed=9, size=64)
     assert b.read_text().startswith(a.read_text())

@@ -35,7 +35,9 @@ def small():
         "text_cfg": {"context_length": 248, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
     }
     stages = tuple(dataclasses.replace(stage, steps=2, batch=4) for stage in config.stages[:2])
-    return dataclasses.replace(config, model=model, stages=stages, validate_every=100, save_every=2, bf16=False)
+    return dataclasses.replace(
+        config, model=model, stages=stages, validate_every=100, save_every=2, bf16=False
+    )
 
 
 def losses_of(config, out, **options):

@@ -1,0 +1,181 @@
+"""From an image and a caption to a scored curve, and from there to an item that can be rated."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from specs_core.checkpoints import resolve
+from specs_core.errors import CaptionError, ImageError
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+    from app.settings import Settings
+
+BUNDLED_MODEL = "scenes"
+_KEPT_CONTROLS = frozenset("\n\t")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One scored caption, as the page keeps it between events.
+
+    Attributes:
+        record: The curve as ``specs_core.curve.curve_record`` gives it.
+        image_path: The uploaded file in the server's cache.
+        filename: What the visitor's file was called.
+        caption: The caption as it was scored.
+        context_length: Tokens that the model reads.
+        weights_sha256: Checksum of the model's weights.
+        segmenter_version: What cut the caption.
+        notes: Plain sentences about what was done to the image or the caption.
+        needs_other_model: Whether the model knows drawn scenes only and the image is not one.
+    """
+
+    record: dict[str, Any]
+    image_path: str
+    filename: str
+    caption: str
+    context_length: int
+    weights_sha256: str
+    segmenter_version: str
+    notes: tuple[str, ...]
+    needs_other_model: bool
+
+
+def checked_caption(caption: str | None, settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """Return a caption that can be scored and stored, and notes on what was changed in it.
+
+    Args:
+        caption: What came from the page; its length was not checked there.
+        settings: For the longest accepted caption.
+
+    Raises:
+        CaptionError: If it is empty, or longer than the settings allow.
+    """
+    caption = caption or ""
+    if len(caption) > settings.max_caption_characters:
+        raise CaptionError(
+            f"The caption has {len(caption):,} characters; at most {settings.max_caption_characters:,} are read. "
+            "Shorten it and score again"
+        )
+    words = len(caption.split())
+    if words > settings.max_caption_words:
+        raise CaptionError(
+            f"The caption has {words:,} words; at most {settings.max_caption_words:,} are read. "
+            "Shorten it and score again"
+        )
+    # Control characters and lone surrogates have no meaning in a caption, and a database refuses some of them.
+    kept = "".join(
+        " " if unicodedata.category(char) in ("Cc", "Cs") and char not in _KEPT_CONTROLS else char
+        for char in caption.replace("\r\n", "\n").replace("\r", "\n")
+    ).strip()
+    if not kept:
+        raise CaptionError("There is no caption yet. Write or paste one and press Score")
+    changed = any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t\r" for char in caption)
+    return kept, (("Control characters in the caption were read as spaces.",) if changed else ())
+
+
+def inspect_caption(
+    context: AppContext,
+    *,
+    image_path: str | None,
+    caption: str | None,
+    model: str,
+    segmenter: str,
+    on_download: Callable[[int, int], None] | None = None,
+    on_stage: Callable[[str], None] | None = None,
+) -> Inspection:
+    """Score one caption of one image.
+
+    Args:
+        context: The open context.
+        image_path: The uploaded file, or None.
+        caption: The caption as it came from the page.
+        model: Name of a model.
+        segmenter: Name of a segmenter.
+        on_download: Called with (bytes so far, bytes in all) while a model is downloaded.
+        on_stage: Called with what is being done, in words.
+
+    Raises:
+        SpecsError: If the image, the caption or the model will not do; the message is a sentence for the page.
+    """
+    stage = on_stage or (lambda words: None)
+    if not image_path:
+        raise ImageError("There is no image yet. Upload, paste or take one, or choose an example")
+    text, caption_notes = checked_caption(caption, context.settings)
+    # Imported here: the page must be up before the parser and torch are.
+    from specs_core.curve import curve_record, score_curve
+    from specs_core.images import load_image
+
+    from app.photographs import looks_like_a_drawn_scene
+
+    stage("Reading the image")
+    loaded = load_image(image_path)
+    stage(f"Loading the model {resolve(model).name}")
+    encoder = context.encoders.get(model, on_progress=on_download)
+    stage("Reading the caption")
+    curve = score_curve(encoder, loaded.image, text, segmenter=segmenter)
+    return Inspection(
+        record=curve_record(curve, encoder),
+        image_path=image_path,
+        filename=Path(image_path).name,
+        caption=text,
+        context_length=curve.context_length,
+        weights_sha256=encoder.weights_sha256,
+        segmenter_version=curve.segmenter_version,
+        notes=(*loaded.notes, *caption_notes),
+        needs_other_model=(
+            encoder.checkpoint.name == BUNDLED_MODEL and not looks_like_a_drawn_scene(loaded.image)
+        ),
+    )
+
+
+def store_item(context: AppContext, inspection: Inspection) -> str:
+    """Store a scored caption as an item that can be rated, with its score, and return the item's id.
+
+    Storing the same image, caption and segmentation again gives the same item.
+
+    Raises:
+        SpecsError: If the image has gone from the server's cache.
+        AnnotationError: If the store refuses.
+        OSError: If the image cannot be written.
+    """
+    from annotations.store import add_image, add_item, save_scores
+    from specs_core.images import read_image
+
+    from app.pictures import pixel_sha256
+
+    image = read_image(inspection.image_path)
+    image_id = add_image(
+        context.engine,
+        sha256=pixel_sha256(image),
+        filename=inspection.filename,
+        width=image.width,
+        height=image.height,
+    )
+    context.pictures.save(image_id, image)
+    record = inspection.record
+    item_id = add_item(
+        context.engine,
+        image_id=image_id,
+        caption=inspection.caption,
+        units=[(unit["text"], unit["start"], unit["end"]) for unit in record["units"]],
+        segmenter_version=inspection.segmenter_version,
+        source="inspect",
+    )
+    if record["score"] is not None:
+        save_scores(
+            context.engine,
+            item_id,
+            metric="specs",
+            model=record["model"],
+            model_sha256=inspection.weights_sha256,
+            score=record["score"],
+            similarity=record["similarity"],
+            curve_json=record,
+        )
+    return item_id

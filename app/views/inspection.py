@@ -1,0 +1,134 @@
+"""What the Inspect page shows of one scored caption, as plain data for the page's script.
+
+Every text of the user's travels as data and is put into the page with ``textContent``: none becomes HTML.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+from app.views.curve import is_dip, signed, unsigned
+from specs_core.curve import SHORT_CAPTION_TOKENS
+
+_CSV_COLUMNS = ("unit", "text", "start", "end", "tokens", "similarity", "score", "delta", "dip")
+# A spreadsheet runs a cell that begins with one of these as a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def with_threshold(record: dict[str, Any], threshold: float) -> dict[str, Any]:
+    """Return a curve's record with its dips told anew for another threshold.
+
+    Args:
+        record: A curve as ``specs_core.curve.curve_record`` gives it.
+        threshold: A dip is a delta below minus this, in cosine.
+    """
+    return {
+        **record,
+        "provenance": {**record["provenance"], "dip_threshold": threshold},
+        "units": [{**unit, "dip": is_dip(unit["delta"], threshold)} for unit in record["units"]],
+    }
+
+
+def record_csv(record: dict[str, Any]) -> str:
+    """Return a curve's units as CSV, one row a unit; text that a spreadsheet would run is quoted with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(_CSV_COLUMNS)
+    for number, unit in enumerate(record["units"], start=1):
+        text = unit["text"]
+        safe = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+        values = [unit[name] for name in _CSV_COLUMNS[2:]]
+        writer.writerow([number, safe, *("" if value is None else value for value in values)])
+    return out.getvalue()
+
+
+def explain_unit(unit: dict[str, Any], *, number: int, context_length: int) -> str:
+    """Return one or two sentences on what a unit's numbers say, and what they do not."""
+    similarity, delta = unit["similarity"], unit["delta"]
+    if similarity is None:
+        return (
+            f"This unit lies beyond the model's {context_length} tokens. It was not read, so it carries no score: "
+            "nothing is said of it, good or bad."
+        )
+    if delta is None:
+        if number == 1:
+            return "The curve starts here. The first unit has nothing before it to be compared with."
+        return "The unit before this one has no score, so there is nothing to compare this one with."
+    if unit["dip"]:
+        return (
+            f"Read in order, this unit lowers the similarity from {unsigned(similarity - delta)} to "
+            f"{unsigned(similarity)}: a dip. The model finds less of it in the image than of what stands before it. "
+            "That is a hint where to look, not a verdict; small, rare or hard-to-see details dip as well."
+        )
+    if delta < 0:
+        return (
+            f"This unit lowers the similarity by {unsigned(-delta)}, which is within the threshold and so not "
+            "counted as a dip."
+        )
+    return (
+        f"This unit raises the similarity from {unsigned(similarity - delta)} to {unsigned(similarity)}: the model "
+        "finds it in the image. A rise is no proof either; a wrong detail can hide among right ones."
+    )
+
+
+def _notices(record: dict[str, Any], context_length: int, notes: tuple[str, ...]) -> list[str]:
+    notices = list(notes)
+    beyond = sum(unit["similarity"] is None for unit in record["units"])
+    if beyond:
+        units = "unit lies" if beyond == 1 else "units lie"
+        notices.append(
+            f"The caption has {record['tokens']} tokens; {record['model']} reads {context_length}. The last {beyond} "
+            f"{units} beyond the model's {context_length} tokens and carr{'ies' if beyond == 1 else 'y'} no score."
+        )
+    if record["tokens"] < SHORT_CAPTION_TOKENS:
+        notices.append(
+            f"The caption has {record['tokens']} tokens. Below {SHORT_CAPTION_TOKENS} the authors of SPECS recommend "
+            "plain CLIP (choose clip-b32); from there on, SPECS."
+        )
+    return notices
+
+
+def inspection_view(
+    record: dict[str, Any], *, context_length: int, threshold: float = 0.0, notes: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return everything that the page's script shows of one scored caption.
+
+    Args:
+        record: A curve as ``specs_core.curve.curve_record`` gives it.
+        context_length: Tokens that the model reads, start and end included.
+        threshold: A dip is a delta below minus this, in cosine.
+        notes: Plain sentences about the image.
+    """
+    record = with_threshold(record, threshold)
+    deltas = [abs(unit["delta"]) for unit in record["units"] if unit["delta"] is not None]
+    largest = max(deltas, default=0.0) or 1.0
+    dips = sum(unit["dip"] for unit in record["units"])
+    return {
+        "model": record["model"],
+        "score": "—" if record["score"] is None else unsigned(record["score"]),
+        "cosine": "—" if record["similarity"] is None else unsigned(record["similarity"]),
+        "tokens": f"{record['tokens']} / {context_length}",
+        "over": record["tokens"] > context_length,
+        "dips": f"▼ {dips} dip{'' if dips == 1 else 's'}" if dips else "no dips",
+        "has_dips": dips > 0,
+        "notices": _notices(record, context_length, notes),
+        "units": [
+            {
+                "text": unit["text"],
+                "tokens": unit["tokens"],
+                "cosine": "—" if unit["similarity"] is None else unsigned(unit["similarity"]),
+                "delta": "—" if unit["delta"] is None else signed(unit["delta"]),
+                "bar": 0 if unit["delta"] is None else round(abs(unit["delta"]) / largest, 4),
+                "falls": unit["delta"] is not None and unit["delta"] < 0,
+                "dip": unit["dip"],
+                "beyond": unit["similarity"] is None,
+                "explanation": explain_unit(unit, number=number, context_length=context_length),
+            }
+            for number, unit in enumerate(record["units"], start=1)
+        ],
+        "csv": record_csv(record),
+        "json": json.dumps(record, ensure_ascii=False, indent=2),
+    }

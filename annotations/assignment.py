@@ -12,30 +12,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    and_,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, select, update
 
 from annotations.engine import reading, writing
-from annotations.errors import InvalidRecordError, ItemFullError, UnknownRecordError
+from annotations.errors import InvalidRecordError
 from annotations.items import Unit, find_item
+from annotations.places import IN_HAND, OPEN_TO, Place, find_place, free, hold
 from annotations.raters import ensure_rater, find_rater
-from annotations.schema import assignments, drafts, items, timestamp
+from annotations.schema import assignments, drafts, timestamp
 
 DEFAULT_LEASE: Final = timedelta(minutes=30)
 """How long an item is kept for a rater after the last sign of life."""
 
 MAX_DRAFT_CHARACTERS: Final = 200_000
+
+_FIRST_IN_HAND: Final = IN_HAND.limit(1)
+_FIRST_OPEN: Final = OPEN_TO.limit(1)
+_COUNTS: Final = (
+    select(func.count())
+    .select_from(assignments)
+    .where(assignments.c.rater_id == bindparam("rater_id"), assignments.c.state == "done"),
+    select(func.count()).select_from(IN_HAND.subquery()),
+    select(func.count()).select_from(OPEN_TO.subquery()),
+)
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class Assignment:
         units: The detail units in order; joined they are the caption.
         segmenter_version: What cut the caption.
         draft: What this rater has entered so far, as given to `save_draft`, or None.
-        finished: Whether this rater has submitted a rating of the item before.
-        lease_expires_at: Until when the item is kept for this rater; UTC, ISO 8601.
+        lease_expires_at: Until when the item is kept for this rater; UTC, ISO 8601. None if this rater has
+            submitted a rating of it before: then it is kept for ever.
     """
 
     item_id: str
@@ -61,8 +60,12 @@ class Assignment:
     units: tuple[Unit, ...]
     segmenter_version: str
     draft: dict[str, Any] | None
-    finished: bool
-    lease_expires_at: str
+    lease_expires_at: str | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether this rater has submitted a rating of the item before."""
+        return self.lease_expires_at is None
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,12 @@ def next_item(
     now = now or datetime.now(UTC)
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rater)
-        item_id = connection.scalar(_in_hand(rater_id, now).limit(1))
-        if item_id is None:
-            item_id = connection.scalar(_open_to(rater_id, now).limit(1))
+        values = {"rater_id": rater_id, "now": timestamp(now)}
+        item_id = connection.scalar(_FIRST_IN_HAND, values) or connection.scalar(_FIRST_OPEN, values)
         if item_id is None:
             return None
-        hold(connection, item_id, rater_id, lease=lease, now=now)
-        return _assignment(connection, item_id, rater_id)
+        place = hold(connection, item_id, rater_id, lease=lease, now=now)
+        return _assignment(connection, item_id, rater_id, place)
 
 
 def claim_item(
@@ -134,8 +136,8 @@ def claim_item(
     """
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rater)
-        hold(connection, item_id, rater_id, lease=lease, now=now or datetime.now(UTC))
-        return _assignment(connection, item_id, rater_id)
+        place = hold(connection, item_id, rater_id, lease=lease, now=now or datetime.now(UTC))
+        return _assignment(connection, item_id, rater_id, place)
 
 
 def release(engine: Engine, rater: str, item_id: str, *, reason: str = "") -> None:
@@ -151,14 +153,15 @@ def release(engine: Engine, rater: str, item_id: str, *, reason: str = "") -> No
 
     Raises:
         InvalidRecordError: If the name is empty, too long or holds control characters.
+        UnknownRecordError: If there is no such item, or it was deleted.
         StorageError: If the database fails.
     """
     with writing(engine) as connection:
-        connection.execute(
-            update(assignments)
-            .where(_own(item_id, find_rater(connection, rater)), assignments.c.state == "held")
-            .values(state="released", skip_reason=reason or None)
-        )
+        rater_id = find_rater(connection, rater)
+        if rater_id is None:
+            return
+        if find_place(connection, item_id, rater_id, now=datetime.now(UTC)).state == "held":
+            free(connection, item_id, rater_id, reason=reason or None)
 
 
 def progress(engine: Engine, rater: str, *, now: datetime | None = None) -> Progress:
@@ -180,14 +183,9 @@ def progress(engine: Engine, rater: str, *, now: datetime | None = None) -> Prog
     with reading(engine) as connection:
         # No id is empty, so that a stranger's counts come from the same queries.
         rater_id = find_rater(connection, rater) or ""
-        done = connection.scalar(
-            select(func.count())
-            .select_from(assignments)
-            .where(assignments.c.rater_id == rater_id, assignments.c.state == "done")
-        )
-        in_hand = connection.scalar(select(func.count()).select_from(_in_hand(rater_id, now).subquery()))
-        still_open = connection.scalar(select(func.count()).select_from(_open_to(rater_id, now).subquery()))
-    return Progress(done=done or 0, left=(in_hand or 0) + (still_open or 0))
+        values = {"rater_id": rater_id, "now": timestamp(now)}
+        done, in_hand, still_open = (connection.scalar(query, values) or 0 for query in _COUNTS)
+    return Progress(done=done, left=in_hand + still_open)
 
 
 def save_draft(
@@ -231,19 +229,12 @@ def save_draft(
     row = {"content": text, "saved_at": timestamp(now)}
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rater)
-        _require_open(connection, item_id)
+        place = find_place(connection, item_id, rater_id, now=now)
         mine = and_(drafts.c.item_id == item_id, drafts.c.rater_id == rater_id)
         if connection.execute(update(drafts).where(mine).values(row)).rowcount == 0:
             connection.execute(insert(drafts).values(item_id=item_id, rater_id=rater_id, **row))
-        connection.execute(
-            update(assignments)
-            .where(
-                _own(item_id, rater_id),
-                assignments.c.state == "held",
-                or_(assignments.c.lease_expires_at > timestamp(now), _has_room(rater_id, now, item_id)),
-            )
-            .values(lease_expires_at=timestamp(now + lease))
-        )
+        if place.is_held(now):
+            hold(connection, item_id, rater_id, lease=lease, now=now)
     return timestamp(now)
 
 
@@ -267,113 +258,6 @@ def load_draft(engine: Engine, rater: str, item_id: str) -> dict[str, Any] | Non
         return None if rater_id is None else _draft(connection, item_id, rater_id)
 
 
-def hold(connection: Connection, item_id: str, rater_id: str, *, lease: timedelta, now: datetime) -> None:
-    """Make sure that a rater has a place on an item, in an open writing transaction.
-
-    A finished place stays finished; any other one is held until ``now + lease``.
-
-    Args:
-        connection: From `writing`.
-        item_id: Of the item.
-        rater_id: Of the rater.
-        lease: How long the place is kept.
-        now: The time.
-
-    Raises:
-        ItemFullError: If the item already has its number of other raters.
-        UnknownRecordError: If there is no such item, or it was deleted.
-    """
-    _require_open(connection, item_id)
-    place = connection.execute(
-        select(assignments.c.state, assignments.c.lease_expires_at).where(_own(item_id, rater_id))
-    ).one_or_none()
-    if place is not None and place.state == "done":
-        return
-    mine = place is not None and place.state == "held" and place.lease_expires_at > timestamp(now)
-    if not mine and not connection.scalar(select(_has_room(rater_id, now, item_id))):
-        raise ItemFullError(
-            f"item {item_id} already has all the raters it may have; what you have entered is kept as a draft"
-        )
-    row = {"state": "held", "lease_expires_at": timestamp(now + lease), "skip_reason": None}
-    if place is None:
-        connection.execute(
-            insert(assignments).values(item_id=item_id, rater_id=rater_id, claimed_at=timestamp(now), **row)
-        )
-    else:
-        connection.execute(update(assignments).where(_own(item_id, rater_id)).values(row))
-
-
-def finish(connection: Connection, item_id: str, rater_id: str) -> None:
-    """Mark a rater's place on an item as finished and drop the draft, in an open writing transaction."""
-    connection.execute(update(assignments).where(_own(item_id, rater_id)).values(state="done"))
-    connection.execute(delete(drafts).where(drafts.c.item_id == item_id, drafts.c.rater_id == rater_id))
-
-
-def reopen(connection: Connection, item_id: str, rater_id: str) -> None:
-    """Free the place of a rating that was withdrawn, in an open writing transaction."""
-    connection.execute(update(assignments).where(_own(item_id, rater_id)).values(state="released"))
-
-
-def _own(item_id: str, rater_id: str | None) -> ColumnElement[bool]:
-    return and_(assignments.c.item_id == item_id, assignments.c.rater_id == rater_id)
-
-
-def _taken(rater_id: str, now: datetime, item_id: ColumnElement[str]) -> ColumnElement[int]:
-    """Count the places that other raters have on an item."""
-    others = assignments.alias("others")
-    holds = and_(others.c.state == "held", others.c.lease_expires_at > timestamp(now))
-    return (
-        select(func.count())
-        .select_from(others)
-        .where(
-            others.c.item_id == item_id, others.c.rater_id != rater_id, or_(others.c.state == "done", holds)
-        )
-        .correlate(items)
-        .scalar_subquery()
-    )
-
-
-def _has_room(rater_id: str, now: datetime, item_id: str) -> ColumnElement[bool]:
-    return exists(
-        select(items.c.id).where(items.c.id == item_id, _taken(rater_id, now, items.c.id) < items.c.overlap)
-    )
-
-
-def _in_hand(rater_id: str, now: datetime) -> Any:
-    """Select the items that a rater holds and may go on with, the longest held first."""
-    return (
-        select(items.c.id)
-        .join(assignments, assignments.c.item_id == items.c.id)
-        .where(
-            assignments.c.rater_id == rater_id,
-            assignments.c.state == "held",
-            items.c.deleted_at.is_(None),
-            or_(
-                assignments.c.lease_expires_at > timestamp(now),
-                _taken(rater_id, now, items.c.id) < items.c.overlap,
-            ),
-        )
-        .order_by(assignments.c.claimed_at, items.c.id)
-    )
-
-
-def _open_to(rater_id: str, now: datetime) -> Any:
-    """Select the items that a rater has never held and that have room, the least rated first."""
-    taken = _taken(rater_id, now, items.c.id)
-    seen = exists().where(assignments.c.item_id == items.c.id, assignments.c.rater_id == rater_id)
-    return (
-        select(items.c.id)
-        .where(items.c.deleted_at.is_(None), ~seen, taken < items.c.overlap)
-        .order_by(taken, items.c.created_at, items.c.id)
-    )
-
-
-def _require_open(connection: Connection, item_id: str) -> None:
-    found = connection.scalar(select(items.c.id).where(items.c.id == item_id, items.c.deleted_at.is_(None)))
-    if found is None:
-        raise UnknownRecordError(f"there is no item {item_id!r}, or it was deleted")
-
-
 def _draft(connection: Connection, item_id: str, rater_id: str) -> dict[str, Any] | None:
     text = connection.scalar(
         select(drafts.c.content).where(drafts.c.item_id == item_id, drafts.c.rater_id == rater_id)
@@ -381,11 +265,8 @@ def _draft(connection: Connection, item_id: str, rater_id: str) -> dict[str, Any
     return None if text is None else json.loads(text)
 
 
-def _assignment(connection: Connection, item_id: str, rater_id: str) -> Assignment:
+def _assignment(connection: Connection, item_id: str, rater_id: str, place: Place) -> Assignment:
     item = find_item(connection, item_id)
-    place = connection.execute(
-        select(assignments.c.state, assignments.c.lease_expires_at).where(_own(item_id, rater_id))
-    ).one()
     return Assignment(
         item_id=item.id,
         image_id=item.image_id,
@@ -393,6 +274,5 @@ def _assignment(connection: Connection, item_id: str, rater_id: str) -> Assignme
         units=item.units,
         segmenter_version=item.segmenter_version,
         draft=_draft(connection, item_id, rater_id),
-        finished=place.state == "done",
-        lease_expires_at=place.lease_expires_at,
+        lease_expires_at=None if place.state == "done" else place.lease_expires_at,
     )

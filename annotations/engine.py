@@ -1,5 +1,6 @@
 """Open the rating database: settings, transactions, migrations, and storage errors in plain words."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,7 +109,10 @@ def writing(engine: Engine) -> Iterator[Connection]:
     Raises:
         StorageError: If the database fails; then nothing of the block is kept.
     """
-    with _plain_errors(engine), engine.begin() as connection:
+    # Who waits for SQLite's lock asks again and again, and of twenty threads some never get it. Within one
+    # process they queue here instead.
+    queue = engine.get_execution_options()["specs_write_queue"]
+    with _plain_errors(engine), queue, engine.begin() as connection:
         yield connection
 
 
@@ -145,7 +149,11 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
             raise StorageError(
                 f"cannot make the folder {folder} for the database: {error.strerror}"
             ) from error
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        execution_options={"specs_write_queue": threading.Lock()},
+    )
 
     @event.listens_for(engine, "connect")
     def _set_up(dbapi_connection: Any, _record: object) -> None:
@@ -165,7 +173,9 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
 
 def _create_postgres(url: URL) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=True)
+        engine = create_engine(
+            url, pool_pre_ping=True, execution_options={"specs_write_queue": threading.Lock()}
+        )
     except (ImportError, NoSuchModuleError) as error:
         raise StorageError(
             f"the driver for {url.drivername} is not installed; run: pip install 'psycopg[binary]'"

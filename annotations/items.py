@@ -58,6 +58,7 @@ class Item:
         id: 32 hexadecimal digits, drawn at random.
         image_id: Of the image.
         caption: The text.
+        caption_sha256: Of its UTF-8 bytes.
         units: The detail units in order; joined they are the caption.
         segmenter_version: What cut the caption.
         source: Where the caption comes from, for example a captioner's name. Not to be shown to raters.
@@ -69,6 +70,7 @@ class Item:
     id: str
     image_id: str
     caption: str
+    caption_sha256: str
     units: tuple[Unit, ...]
     segmenter_version: str
     source: str | None
@@ -280,6 +282,7 @@ def _item(connection: Connection, row: Row[tuple[object, ...]]) -> Item:
         id=row.id,
         image_id=row.image_id,
         caption=row.caption,
+        caption_sha256=row.caption_sha256,
         units=tuple(Unit(row.caption[start:end], start, end) for start, end in spans),
         segmenter_version=row.segmenter_version,
         source=row.source,

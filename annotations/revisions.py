@@ -144,6 +144,8 @@ def _select(table: Table) -> Any:
 def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rating]:
     """Add answers and verdicts to rows of `_select`, with two queries for all of them."""
     ids = [row.id for row in rows]
+    if not ids:
+        return
     scales: dict[str, dict[str, int]] = {}
     for revision_id, question, value in connection.execute(
         select(answers.c.revision_id, answers.c.question, answers.c.value).where(

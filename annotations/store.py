@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, Select, delete, func, insert, select
 
-from annotations.assignment import DEFAULT_LEASE, finish, hold, reopen
+from annotations.assignment import DEFAULT_LEASE
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, NonceReusedError, UnknownRecordError
 from annotations.items import Item, find_item
+from annotations.places import finish, free, hold
 from annotations.raters import ensure_rater, find_rater
 from annotations.revisions import Rating, Verdict, find_by_nonce
 from annotations.schema import (
@@ -18,7 +19,7 @@ from annotations.schema import (
     VERDICTS,
     answers,
     current_ratings,
-    items,
+    drafts,
     new_id,
     reveals,
     revisions,
@@ -134,13 +135,12 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
         )
         given = [verdict for verdict in _verdicts(rating, item) if verdict.verdict is not None]
         if given:
-            caption_sha256 = connection.scalar(select(items.c.caption_sha256).where(items.c.id == item.id))
             connection.execute(
                 insert(verdicts),
                 [
                     {
                         "revision_id": receipt.rating_id,
-                        "caption_sha256": caption_sha256,
+                        "caption_sha256": item.caption_sha256,
                         "segmenter_version": item.segmenter_version,
                         "start": verdict.start,
                         "end": verdict.end,
@@ -150,6 +150,7 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
                 ],
             )
         finish(connection, item.id, rater_id)
+        connection.execute(delete(drafts).where(drafts.c.item_id == item.id, drafts.c.rater_id == rater_id))
     return receipt
 
 
@@ -199,7 +200,7 @@ def withdraw_rating(
             application_version=application_version,
             withdrawn=True,
         )
-        reopen(connection, item_id, rater_id)
+        free(connection, item_id, rater_id)
     return receipt
 
 
@@ -225,7 +226,7 @@ def record_reveal(engine: Engine, rater: str, item_id: str, *, now: datetime | N
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rater)
         find_item(connection, item_id)
-        first = _revealed_at(connection, item_id, rater_id)
+        first: str | None = connection.scalar(_first_reveal(item_id, rater_id))
         if first is None:
             first = timestamp(now)
             connection.execute(insert(reveals).values(item_id=item_id, rater_id=rater_id, revealed_at=first))
@@ -249,7 +250,7 @@ def revealed_at(engine: Engine, rater: str, item_id: str) -> str | None:
     """
     with reading(engine) as connection:
         rater_id = find_rater(connection, rater)
-        return None if rater_id is None else _revealed_at(connection, item_id, rater_id)
+        return None if rater_id is None else connection.scalar(_first_reveal(item_id, rater_id))
 
 
 def _check_form(rating: NewRating) -> None:
@@ -297,20 +298,26 @@ def _append(
     **fields: str,
 ) -> Receipt:
     """Add the next revision of a rater on an item, without its answers."""
-    numbers = select(func.max(revisions.c.number)).where(
-        revisions.c.item_id == item_id, revisions.c.rater_id == rater_id
-    )
-    receipts = select(func.max(revisions.c.receipt)).where(revisions.c.rater_id == rater_id)
-    receipt = Receipt((connection.scalar(receipts) or 0) + 1, timestamp(now), new_id())
+    said = revisions.c.rater_id == rater_id
+    number, receipt_number, first_reveal = connection.execute(
+        select(
+            select(func.max(revisions.c.number))
+            .where(said, revisions.c.item_id == item_id)
+            .scalar_subquery(),
+            select(func.max(revisions.c.receipt)).where(said).scalar_subquery(),
+            _first_reveal(item_id, rater_id).scalar_subquery(),
+        )
+    ).one()
+    receipt = Receipt((receipt_number or 0) + 1, timestamp(now), new_id())
     connection.execute(
         insert(revisions).values(
             id=receipt.rating_id,
             item_id=item_id,
             rater_id=rater_id,
-            number=(connection.scalar(numbers) or 0) + 1,
+            number=(number or 0) + 1,
             receipt=receipt.number,
             withdrawn=withdrawn,
-            metric_revealed_at=_revealed_at(connection, item_id, rater_id),
+            metric_revealed_at=first_reveal,
             created_at=receipt.saved_at,
             **fields,
         )
@@ -318,7 +325,5 @@ def _append(
     return receipt
 
 
-def _revealed_at(connection: Connection, item_id: str, rater_id: str) -> str | None:
-    return connection.scalar(
-        select(reveals.c.revealed_at).where(reveals.c.item_id == item_id, reveals.c.rater_id == rater_id)
-    )
+def _first_reveal(item_id: str, rater_id: str) -> Select[str]:
+    return select(reveals.c.revealed_at).where(reveals.c.item_id == item_id, reveals.c.rater_id == rater_id)

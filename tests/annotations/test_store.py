@@ -12,7 +12,7 @@ from annotations.errors import InvalidRecordError, NonceReusedError, StorageErro
 from annotations.items import delete_item
 from annotations.revisions import Verdict, ratings
 from annotations.schema import answers, revisions
-from annotations.store import Receipt, record_reveal, save_rating, withdraw_rating
+from annotations.store import Receipt, record_reveal, revealed_at, save_rating, withdraw_rating
 
 CAPTION = "A red car. Above it flies a kite, blue and small."  # of the items that make_item adds
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -164,7 +164,10 @@ def test_record_reveal_marks_later_ratings_with_its_first_time_and_earlier_ones_
 ):
     item_id = make_item()
     save_rating(engine, make_rating(item_id, "Ada"))
+    assert revealed_at(engine, "Ada", item_id) is None
     first = record_reveal(engine, "Ada", item_id, now=NOON)
+    assert revealed_at(engine, "Ada", item_id) == first
+    assert revealed_at(engine, "Nobody", item_id) is None
     assert record_reveal(engine, "Ada", item_id) == first == "2026-03-01T12:00:00.000000Z"
     save_rating(engine, make_rating(item_id, "Ada"))
     save_rating(engine, make_rating(item_id, "Bo"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Inspection:
         segmenter_version: What cut the caption.
         notes: Plain sentences about what was done to the image or the caption.
         needs_other_model: Whether the model knows drawn scenes only and the image is not one.
+        serial: Tells one scoring from another.
     """
 
     record: dict[str, Any]
@@ -44,6 +46,7 @@ class Inspection:
     segmenter_version: str
     notes: tuple[str, ...]
     needs_other_model: bool
+    serial: int
 
 
 def checked_caption(caption: str | None, settings: Settings) -> tuple[str, tuple[str, ...]]:
@@ -84,7 +87,7 @@ def inspect_caption(
     *,
     image_path: str | None,
     caption: str | None,
-    model: str,
+    model: str | None,
     segmenter: str,
     on_download: Callable[[int, int], None] | None = None,
     on_stage: Callable[[str], None] | None = None,
@@ -95,7 +98,7 @@ def inspect_caption(
         context: The open context.
         image_path: The uploaded file, or None.
         caption: The caption as it came from the page.
-        model: Name of a model.
+        model: Name of a model; None means the default of the settings.
         segmenter: Name of a segmenter.
         on_download: Called with (bytes so far, bytes in all) while a model is downloaded.
         on_stage: Called with what is being done, in words.
@@ -115,7 +118,7 @@ def inspect_caption(
 
     stage("Reading the image")
     loaded = load_image(image_path)
-    stage(f"Loading the model {resolve(model).name}")
+    stage(f"Loading the model {resolve(model or context.settings.model).label}")
     encoder = context.encoders.get(model, on_progress=on_download)
     stage("Reading the caption")
     curve = score_curve(encoder, loaded.image, text, segmenter=segmenter)
@@ -131,6 +134,7 @@ def inspect_caption(
         needs_other_model=(
             encoder.checkpoint.name == BUNDLED_MODEL and not looks_like_a_drawn_scene(loaded.image)
         ),
+        serial=time.monotonic_ns(),
     )
 
 
@@ -144,7 +148,8 @@ def store_item(context: AppContext, inspection: Inspection) -> str:
         AnnotationError: If the store refuses.
         OSError: If the image cannot be written.
     """
-    from annotations.store import add_image, add_item, save_scores
+    from annotations.items import add_image, add_item
+    from annotations.scores import save_scores
     from specs_core.images import read_image
 
     from app.pictures import pixel_sha256
@@ -176,6 +181,6 @@ def store_item(context: AppContext, inspection: Inspection) -> str:
             model_sha256=inspection.weights_sha256,
             score=record["score"],
             similarity=record["similarity"],
-            curve_json=record,
+            curve=record,
         )
     return item_id

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from app.models import chip_text
 from app.pages import analyse, inspect, rate
 
 if TYPE_CHECKING:
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
 
 _ASSETS = Path(__file__).parent / "assets"
 _STYLES = ("style.css", "inspect.css", "cards.css", "rate.css", "analyse.css")
-_SCRIPTS = ("frame.js", "inspect.js")
+_SCRIPTS = ("frame.js",)
 _SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"]
 _MONO_FONT = ["ui-monospace", "SFMono-Regular", "DejaVu Sans Mono", "monospace"]
 
-_BRAND = '<a class="lens-brand" href="/">SPECS Lens</a>'
+_BRAND = (
+    '<a class="lens-brand" href="/">SPECS Lens</a>'
+    '<button class="lens-theme" type="button" aria-label="Switch between light and dark" title="Light or dark">'
+    '<span aria-hidden="true">◐</span></button>'
+)
 
 
 def lens_theme() -> gr.themes.Base:
@@ -103,7 +108,7 @@ def build_ui(context: AppContext) -> gr.Blocks:
         title="SPECS Lens", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86_400)
     ) as blocks:
         gr.HTML(_BRAND, elem_id="brand", js_on_load=None)
-        chip = gr.HTML(inspect.model_chip(context.encoders.default_name), elem_id="chip", js_on_load=None)
+        chip = inspect.text_html(chip_text(context.settings, None), elem_id="chip")
         with gr.Tabs(selected="inspect", elem_id="pages") as tabs:
             with gr.Tab("Inspect", id="inspect", elem_id="page-inspect") as inspect_tab:
                 inspect_page = inspect.build(context, inspect_tab, chip)

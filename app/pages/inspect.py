@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from PIL import Image
+
+from app.examples import load_examples
+from app.inspection import Inspection, inspect_caption, store_item
+from app.models import chip_text, chosen_checkpoint, default_choice, describe, model_choices
+from app.picture_input import PictureInput
+from app.problems import problem, shown_on_page
+from app.views.curve import curve_figure, empty_figure
+from app.views.inspection import inspection_view, photograph_notice
+from specs_core.errors import ImageError
+from specs_core.segmentation import SEGMENTERS
 
 if TYPE_CHECKING:
     from app.context import AppContext
+
+_ASSETS = Path(__file__).parent.parent / "assets"
+_EMPTY_CURVE = "The curve appears here: add an image and a caption and press Score, or choose an example."
+# A component that shows its value as text, whatever characters are in it.
+_TEXT_TEMPLATE = '<div class="lens-host"></div>'
+_TEXT_SCRIPT = """
+const put = () => { element.querySelector(".lens-host").textContent = props.value || ""; };
+put();
+watch("value", put);
+"""
+_HOST = {"html_template": _TEXT_TEMPLATE, "js_on_load": None, "apply_default_css": False}
+_MAX_THRESHOLD = 0.2
 
 
 @dataclass(frozen=True)
@@ -28,17 +53,202 @@ class InspectPage:
     hand_over_inputs: list[Any]
 
 
-def model_chip(name: str) -> str:
-    """Return the header's chip with the chosen model's name, domain and context length."""
-    return f'<span class="lens-chip">{html.escape(name)}</span>'
+def text_html(value: str, **options: Any) -> gr.HTML:
+    """Return a component that shows its value as plain text."""
+    return gr.HTML(value, html_template=_TEXT_TEMPLATE, js_on_load=_TEXT_SCRIPT, apply_default_css=False, **options)
 
 
 def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
-    """Lay out the page inside the current tab."""
-    serial = gr.State(0)
-    button = gr.Button("Rate this caption")
+    """Lay out the page inside the current tab.
 
-    def hand_over(number: int) -> tuple[str, int]:
-        raise gr.Error("Score a caption first.")
+    Args:
+        context: The open context of the running app.
+        tab: The tab that the page stands in.
+        chip: The header's chip, which names the chosen model.
+    """
+    state = gr.State(None)
+    with gr.Row(elem_classes="lens-two", equal_height=False):
+        with gr.Column(elem_classes="lens-col", elem_id="inspect-inputs"):
+            with gr.Column(elem_classes="lens-card lens-picture"):
+                image = PictureInput(
+                    label="Image",
+                    show_label=False,
+                    type="filepath",
+                    image_mode=None,
+                    format="png",
+                    sources=["upload", "clipboard", "webcam"],
+                    height=330,
+                    elem_id="image",
+                    placeholder="Drop an image here\n- or -\nClick to choose one (JPEG, PNG or WEBP)",
+                    buttons=["fullscreen"],
+                )
+            with gr.Column(elem_classes="lens-card"):
+                caption = gr.Textbox(
+                    label="Caption",
+                    lines=5,
+                    max_lines=12,
+                    placeholder="Describe the image in detail; the score is made for captions of 60 tokens and more.",
+                    elem_id="caption",
+                )
+                with gr.Row(elem_classes="lens-choices"):
+                    model = gr.Dropdown(
+                        model_choices(context.settings),
+                        value=default_choice(context.settings),
+                        label="Model",
+                        elem_id="model",
+                        filterable=False,
+                        min_width=110,
+                    )
+                    segmenter = gr.Dropdown(
+                        list(SEGMENTERS), value=SEGMENTERS[0], label="Units", elem_id="segmenter",
+                        filterable=False, min_width=110,
+                    )
+                    score_button = gr.Button("Score", variant="primary", elem_id="score-button", min_width=80)
+                model_note = text_html(describe(context.settings, model.value), elem_id="model-note")
+            examples = _examples_card()
+        with gr.Column(elem_classes="lens-col", elem_id="inspect-results"):
+            with gr.Column(elem_classes="lens-card lens-notice", elem_id="photo-notice", visible=False) as photo:
+                gr.HTML(photograph_notice(), js_on_load=None, apply_default_css=False)
+                switch_button = gr.Button("Download specs and switch to it", size="sm", elem_id="switch-button")
+            gr.HTML(elem_id="notices", **_HOST)
+            with gr.Column(elem_classes="lens-card", elem_id="curve-card"):
+                gr.HTML(elem_id="headline", **_HOST)
+                plot = gr.Plot(
+                    empty_figure(_EMPTY_CURVE), show_label=False, elem_id="curve", elem_classes="lens-curve",
+                    container=False,
+                )
+                threshold = gr.Slider(
+                    0, _MAX_THRESHOLD, value=0, step=0.001, elem_id="threshold", buttons=[],
+                    label="Dip threshold: a fall of more than this, in cosine, is a dip",
+                )
+            with gr.Column(elem_classes="lens-card", elem_id="caption-card"):
+                gr.HTML(elem_id="units", **_HOST)
+            with gr.Column(elem_classes="lens-card lens-needs-result", elem_id="details-card"):
+                gr.HTML(elem_id="details", **_HOST)
+            with gr.Column(elem_classes="lens-card lens-needs-result", elem_id="table-card"):
+                gr.HTML(elem_id="units-table", **_HOST)
+                with gr.Row(elem_classes="lens-actions"):
+                    gr.HTML(elem_id="downloads", **_HOST)
+                    rate_button = gr.Button("Rate this caption →", size="sm", elem_id="rate-button")
+    inspection = gr.HTML(
+        None,
+        html_template=" ",
+        js_on_load=(_ASSETS / "inspect_view.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+        elem_id="inspection",
+    )
 
-    return InspectPage(button, hand_over, [serial])
+    def view_of(shown: Inspection, cut: float) -> dict[str, Any]:
+        return inspection_view(
+            shown.record, context_length=shown.context_length, threshold=cut, notes=shown.notes, serial=shown.serial
+        )
+
+    def score(
+        path: str | None,
+        text: str | None,
+        chosen: str | None,
+        units: str,
+        cut: float,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio finds it by this default
+    ) -> tuple[Any, ...]:
+        with shown_on_page():
+            shown = inspect_caption(
+                context,
+                image_path=path,
+                caption=text,
+                model=chosen_checkpoint(context.settings, chosen).name,
+                segmenter=units,
+                on_stage=lambda words: progress(None, desc=words),
+                on_download=_download_progress(progress),
+            )
+        return (
+            shown,
+            curve_figure(shown.record, threshold=cut),
+            view_of(shown, cut),
+            gr.Column(visible=shown.needs_other_model),
+        )
+
+    def redraw(shown: Inspection | None, cut: float) -> tuple[Any, Any]:
+        if shown is None:
+            return gr.skip(), gr.skip()
+        cut = min(max(float(cut), 0.0), _MAX_THRESHOLD)
+        return curve_figure(shown.record, threshold=cut), view_of(shown, cut)
+
+    def check_image(path: str | None) -> Any:
+        from specs_core.images import read_image
+
+        if path is None:
+            return gr.skip()
+        try:
+            read_image(path)
+        except ImageError as error:
+            gr.Warning(html.escape(str(error)), title="This image cannot be used", duration=12)
+            return None
+        return gr.skip()
+
+    def tell_model(chosen: str) -> tuple[str, str]:
+        with shown_on_page():
+            return describe(context.settings, chosen), chip_text(context.settings, chosen)
+
+    def switch_to_specs(progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - as above
+        with shown_on_page():
+            progress(None, desc="Asking for specs")
+            context.encoders.get("specs", on_progress=_download_progress(progress))
+        return gr.Dropdown(value="specs")
+
+    def use_example(event: gr.EventData) -> tuple[Any, str]:
+        drawn = load_examples()
+        data = event._data if isinstance(event._data, dict) else {}
+        index = data.get("index")
+        if not isinstance(index, int) or not 0 <= index < len(drawn):
+            raise problem("There is no such example.")
+        with Image.open(drawn[index].path) as opened:
+            picture = opened.convert("RGB")
+        return picture, drawn[index].false_caption if data.get("version") == "false" else drawn[index].caption
+
+    def hand_over(shown: Inspection | None) -> tuple[str, int]:
+        if shown is None:
+            raise problem("Score a caption first; then it can be rated.")
+        with shown_on_page():
+            return store_item(context, shown), time.monotonic_ns()
+
+    model_work: dict[str, Any] = {
+        "concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private", "show_progress_on": plot,
+    }
+    quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
+    scoring: dict[str, Any] = {
+        "fn": score,
+        "inputs": [image, caption, model, segmenter, threshold],
+        "outputs": [state, plot, inspection, photo],
+        **model_work,
+    }
+    score_button.click(**scoring)
+    threshold.change(redraw, [state, threshold], [plot, inspection], trigger_mode="always_last", **quick)
+    image.input(check_image, image, image, **quick)
+    model.change(tell_model, model, [model_note, chip], **quick)
+    switch_button.click(switch_to_specs, None, model, **model_work).success(**scoring)
+    if examples is not None:
+        examples.choose(use_example, None, [image, caption], **quick).success(**scoring)
+    return InspectPage(rate_button, hand_over, [state])
+
+
+def _download_progress(progress: gr.Progress) -> Callable[[int, int], None]:
+    def report(done: int, total: int) -> None:
+        megabytes = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else f"{done / 1e6:,.0f} MB"
+        progress(done / total if total else None, desc=f"Downloading the model: {megabytes}")
+
+    return report
+
+
+def _examples_card() -> gr.HTML | None:
+    drawn = load_examples()
+    if not drawn:
+        return None
+    with gr.Column(elem_classes="lens-card", elem_id="examples-card"):
+        return gr.HTML(
+            [{"image": f"/static/lens/examples/{example.image}"} for example in drawn],
+            html_template='<div class="lens-host"></div>',
+            js_on_load=(_ASSETS / "examples_view.js").read_text(encoding="utf-8"),
+            apply_default_css=False,
+            elem_id="examples",
+        )

@@ -91,8 +91,22 @@ def _notices(record: dict[str, Any], context_length: int, notes: tuple[str, ...]
     return notices
 
 
+def photograph_notice() -> str:
+    """Return the words, as HTML, for a photograph under a model that knows drawn scenes only."""
+    return (
+        "<p><b>This looks like a photograph, and the model scenes knows drawn scenes only.</b> Its numbers here say "
+        "nothing about the caption. The model specs is made for photographs; it is downloaded once, which needs a "
+        "network. Its weights were trained on ShareGPT4V (CC BY-NC 4.0: not for commercial use).</p>"
+    )
+
+
 def inspection_view(
-    record: dict[str, Any], *, context_length: int, threshold: float = 0.0, notes: tuple[str, ...] = ()
+    record: dict[str, Any],
+    *,
+    context_length: int,
+    threshold: float = 0.0,
+    notes: tuple[str, ...] = (),
+    serial: int = 0,
 ) -> dict[str, Any]:
     """Return everything that the page's script shows of one scored caption.
 
@@ -101,12 +115,14 @@ def inspection_view(
         context_length: Tokens that the model reads, start and end included.
         threshold: A dip is a delta below minus this, in cosine.
         notes: Plain sentences about the image.
+        serial: Tells one scoring from another; the page keeps the chosen unit while it stays the same.
     """
     record = with_threshold(record, threshold)
     deltas = [abs(unit["delta"]) for unit in record["units"] if unit["delta"] is not None]
     largest = max(deltas, default=0.0) or 1.0
     dips = sum(unit["dip"] for unit in record["units"])
     return {
+        "serial": str(serial),
         "model": record["model"],
         "score": "—" if record["score"] is None else unsigned(record["score"]),
         "cosine": "—" if record["similarity"] is None else unsigned(record["similarity"]),

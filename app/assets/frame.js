@@ -1,0 +1,30 @@
+// The frame: the switch between light and dark, and the keys that work on every page.
+(() => {
+  const KEY = "specs-lens-theme";
+  const stored = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
+  const store = (theme) => { try { localStorage.setItem(KEY, theme); } catch { /* private window: not kept */ } };
+  const apply = (theme) => document.body.classList.toggle("dark", theme === "dark");
+
+  // Gradio sets the theme of the system while it starts, so the stored choice is applied once it is done.
+  const start = () => {
+    if (!document.querySelector(".lens-theme")) { setTimeout(start, 60); return; }
+    const asked = new URLSearchParams(location.search).has("__theme");
+    if (stored() && !asked) apply(stored());
+  };
+  start();
+
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.(".lens-theme")) return;
+    const theme = document.body.classList.contains("dark") ? "light" : "dark";
+    apply(theme);
+    store(theme);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    if (!event.target.closest?.("#caption")) return;
+    event.preventDefault();
+    // The field hands its text over when it is left.
+    event.target.blur();
+    setTimeout(() => { document.getElementById("score-button")?.click(); event.target.focus(); }, 30);
+  });
+})();

@@ -11,10 +11,11 @@ from specs_core.errors import CheckpointError, ConfigError
 from specs_core.prefix_tree import EOT_TOKEN, SOT_TOKEN
 from specs_core.scenes.captions import write_caption
 from specs_core.scenes.drawing import emoji_font_path
-from specs_core.scenes.world import sample_scene
+from specs_core.scenes.world import FACT_TYPES, sample_scene
 from specs_core.training.config import parse_config, read_config
 from specs_core.training.loop import Trainer, build_model, train
 from specs_core.training.scene_batches import FACT_INDEX, SceneBatches, fact_outputs, text_tokens
+from specs_core.training.validation import make_validation
 from specs_core.training.vocabulary import world_words
 
 SHIPPED = Path(specs_core.training.__file__).with_name("scenes.toml")
@@ -129,3 +130,9 @@ def test_the_configuration_refuses_unknown_and_missing_keys():
         parse_config(text.replace("[[stages]]", "[[stages]]\nepochs = 3", 1))
     with pytest.raises(ConfigError, match="is not TOML"):
         parse_config("seed = ")
+
+
+def test_validation_gives_shares_for_every_type_of_fact(small):
+    figures = make_validation(small, scenes=12)(build_model(small).eval())
+    assert {f"ordered/{name}" for name in FACT_TYPES} < figures.keys()
+    assert all(0 <= value <= 1 for value in figures.values())

@@ -288,12 +288,15 @@ def _weighted_spearman(human: Floats, metric: Floats, weights: Floats) -> Floats
 
 
 def _mid_ranks(values: Floats, weights: Floats) -> Floats:
-    """Rank (N,) values where each item stands as often as its weight says; ties share the mean: (B, N)."""
+    """Rank (N,) values where each item stands as often as its weight says; ties share the mean: (B, N).
+
+    All ranks are one half too low, which no correlation sees.
+    """
     distinct, position = np.unique(values, return_inverse=True)  # (V,), (N,)
     order = np.argsort(position, kind="stable")
     starts = np.searchsorted(position[order], np.arange(len(distinct)))
     per_value = np.add.reduceat(weights[:, order], starts, axis=1)  # (B, V)
-    ranks = np.cumsum(per_value, axis=1) - per_value / 2 + 0.5
+    ranks = np.cumsum(per_value, axis=1) - per_value / 2
     return ranks[:, position]
 
 

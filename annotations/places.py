@@ -14,19 +14,18 @@ from sqlalchemy import BindParameter, Connection, and_, bindparam, exists, func,
 from annotations.errors import ItemFullError, UnknownRecordError
 from annotations.schema import assignments, items, timestamp
 
-# Built once: making a statement costs several times as much as running it, and writers wait for each other.
+# Built once rather than for every claim: while one writer builds a statement, the others wait.
 _now: BindParameter[str] = bindparam("now")
 _rater: BindParameter[str] = bindparam("rater_id")
-_mine, _others = assignments.alias("mine"), assignments.alias("others")
+_mine, _all = assignments.alias("mine"), assignments.alias("taken")
 _taken = (
     select(func.count())
-    .select_from(_others)
+    .select_from(_all)
     .where(
-        _others.c.item_id == items.c.id,
-        _others.c.rater_id != _rater,
+        _all.c.item_id == items.c.id,
         or_(
-            _others.c.state == "done",
-            and_(_others.c.state == "held", _others.c.lease_expires_at > _now),
+            _all.c.state == "done",
+            and_(_all.c.state == "held", _all.c.lease_expires_at > _now),
         ),
     )
     .correlate(items)
@@ -79,7 +78,7 @@ class Place:
     Attributes:
         state: ``held``, ``released`` or ``done``; None if the rater never had a place.
         lease_expires_at: UTC, ISO 8601; None if the rater never had a place.
-        has_room: Whether other raters leave a place for this one.
+        has_room: Whether fewer raters have a place than the item may have.
     """
 
     state: str | None

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,28 @@ def test_save_while_another_program_keeps_the_file_locked_says_so(tmp_path, empt
     assert rows_in(path, "images") == 1
     engine.dispose()
     other.close()
+
+
+def test_writers_of_one_process_wait_for_each_other_longer_than_the_timeout_of_the_file(
+    tmp_path, empty_database, monkeypatch
+):
+    monkeypatch.setattr("annotations.engine.BUSY_TIMEOUT_SECONDS", 0.01)
+    path = tmp_path / "specs.sqlite3"
+    path.write_bytes(empty_database.read_bytes())
+    engine, begun = open_database(url_of(path)), threading.Event()
+
+    def write_slowly() -> None:
+        with writing(engine):
+            begun.set()
+            time.sleep(0.3)
+
+    slow = threading.Thread(target=write_slowly)
+    slow.start()
+    begun.wait(10)
+    add_image(engine, sha256="a" * 64, filename="a.png", width=2, height=3)
+    slow.join(10)
+    assert rows_in(path, "images") == 1
+    engine.dispose()
 
 
 def test_writing_when_the_block_fails_keeps_nothing(engine):

@@ -24,8 +24,9 @@ from specs_core.errors import CheckpointError
 from specs_core.prefix_tree import encode_trees
 from specs_core.scenes.world import KINDS, SIZES, TINTS
 from specs_core.training.config import TrainConfig
+from specs_core.training.fact_table import OUTPUTS
 from specs_core.training.losses import contrastive_loss, fall_loss, pairwise_loss, rise_loss
-from specs_core.training.scene_batches import FACT_INDEX, SceneBatch, SceneBatches, text_tokens
+from specs_core.training.scene_batches import SceneBatch, SceneBatches, text_tokens
 from specs_core.training.vocabulary import world_words
 
 log = logging.getLogger(__name__)
@@ -40,9 +41,9 @@ class FactHead(nn.Module):
 
     def __init__(self, features: int, cell_channels: int) -> None:
         super().__init__()
-        self.codes = nn.Parameter(torch.randn(len(FACT_INDEX), features) * features**-0.5)
+        self.codes = nn.Parameter(torch.randn(len(OUTPUTS), features) * features**-0.5)
         self.scale = nn.Parameter(torch.full((3,), math.log(16.0)))
-        self.bias = nn.Parameter(torch.full((3, len(FACT_INDEX)), -4.0))
+        self.bias = nn.Parameter(torch.full((3, len(OUTPUTS)), -4.0))
         self.cells = nn.Linear(cell_channels, len(KINDS) + 1 + len(TINTS) + len(SIZES))
 
     def fact_loss(self, features: Tensor, facts: Tensor, *, side: int) -> Tensor:

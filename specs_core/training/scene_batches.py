@@ -19,47 +19,12 @@ from specs_core.prefix_tree import Branch, PrefixTree, TreeBatch, lay_out
 from specs_core.scenes.captions import Caption, write_caption
 from specs_core.scenes.drawing import draw_scene
 from specs_core.scenes.phrases import Phrase, Slot, falsify
-from specs_core.scenes.world import (
-    BACKGROUNDS,
-    KINDS,
-    PLACES,
-    RELATIONS,
-    SIZES,
-    TINTS,
-    Fact,
-    Scene,
-    sample_scene,
-    scene_facts,
-)
+from specs_core.scenes.world import KINDS, PLACES, SIZES, TINTS, Fact, Scene, sample_scene, scene_facts
 from specs_core.training.config import TrainConfig
+from specs_core.training.fact_table import OUTPUTS, Belief, object_outputs, scene_outputs
 
 #: Captions laid out together.
 _PART = 16
-_OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
-
-
-def _fact_index() -> dict[Fact, int]:
-    facts: list[Fact] = [("background", name) for name in BACKGROUNDS]
-    for kind in KINDS:
-        facts.append(("kind", kind))
-        facts += [("tint", kind, tint) for tint in TINTS]
-        facts += [("size", kind, size) for size in SIZES]
-        facts += [("place", kind, place) for place in PLACES]
-        # A relation of two kinds is told as two facts of one kind each: 8 * 46 outputs instead of 4 * 46 *
-        # 45.
-        facts += [("relation", kind, relation) for relation in RELATIONS]
-    return {fact: index for index, fact in enumerate(facts)}
-
-
-FACT_INDEX = _fact_index()
-
-
-def fact_outputs(fact: Fact) -> tuple[int, ...]:
-    """Return the outputs of the fact head that a fact switches on."""
-    if fact[0] != "relation":
-        return (FACT_INDEX[fact],)
-    _, first, relation, second = fact
-    return FACT_INDEX["relation", first, relation], FACT_INDEX["relation", second, _OPPOSITE[relation]]
 
 
 @lru_cache(maxsize=1)
@@ -89,7 +54,7 @@ class SceneBatch:
         is_branch: (P + B,) bool.
         base: (P + B,) index of the text that a text extends by one unit; -1 for a first prefix.
         sibling: (P + B,) for a false branch, the index of the true prefix with the same base; -1 otherwise.
-        text_facts: (P + B, F) float32, one where the text asserts the fact.
+        text_facts: (P + B, F) float32, how far the text lets one believe the fact.
         image_facts: (N, F) float32, one where the scene bears it out.
         cell_facts: (N, 9, F) float32, one for what holds of the object at each place by itself.
         cells: (N, 9) int64, for each place the kind there, or len(KINDS) where it is empty.
@@ -145,24 +110,23 @@ class SceneBatches(Dataset[SceneBatch]):
         is_branch: list[bool] = []
         base: list[int] = []
         sibling: list[int] = []
-        outputs: list[set[int]] = []
+        beliefs: list[Belief] = []
         for number, (scene, text) in enumerate(zip(scenes, captions, strict=True)):
             first = len(caption)
             truth = scene_facts(scene)
             trunk: tuple[int, ...] = ()
-            ends, asserted = [], []
-            known: set[int] = set()
+            ends: list[int] = []
+            known = [Belief()]
             for phrase in text.phrases:
                 trunk += text_tokens(phrase.text)
-                known = known | _outputs(phrase)
+                known.append(known[-1].with_facts(phrase.facts()))
                 ends.append(len(trunk))
-                asserted.append(known)
             units = len(ends)
             caption += [number] * units
             is_branch += [False] * units
             base += [-1, *range(first, first + units - 1)]
             sibling += [-1] * units
-            outputs += asserted
+            beliefs += known[1:]
             branches = []
             for _ in range(self.config.false_units):
                 unit = rng.randrange(1, units)
@@ -175,11 +139,12 @@ class SceneBatches(Dataset[SceneBatch]):
                 is_branch.append(True)
                 base.append(first + unit - 1)
                 sibling.append(first + unit)
-                outputs.append(asserted[unit - 1] | told)
+                beliefs.append(known[unit].with_facts(told))
             trees.append(PrefixTree(trunk, tuple(ends), tuple(branches)))
-        facts = torch.zeros(len(outputs), len(FACT_INDEX))
-        for row, on in enumerate(outputs):
-            facts[row, list(on)] = 1.0
+        facts = torch.zeros(len(beliefs), len(OUTPUTS))
+        for row, belief in enumerate(beliefs):
+            weights = belief.weights()
+            facts[row, list(weights)] = torch.tensor(list(weights.values()))
         return SceneBatch(
             images=torch.stack(
                 [preprocess_drawing(draw_scene(s, size=192), self.image_size) for s in scenes]
@@ -198,8 +163,8 @@ class SceneBatches(Dataset[SceneBatch]):
 
     def _false_phrase(
         self, phrase: Phrase, truth: frozenset[Fact], captions: list[Caption], number: int, rng: random.Random
-    ) -> tuple[tuple[int, ...], set[int]] | None:
-        """Return a false unit's tokens and the outputs of what it asserts; None where it cannot be made."""
+    ) -> tuple[tuple[int, ...], tuple[Fact, ...]] | None:
+        """Return a false unit's tokens and the facts that it asserts; None where it cannot be made."""
         if rng.random() < self.config.other_scene_share:
             other = captions[rng.choice([i for i in range(len(captions)) if i != number])]
             borrowed = rng.choice(other.phrases)
@@ -210,40 +175,30 @@ class SceneBatches(Dataset[SceneBatch]):
             if rng.random() < self.config.shuffled_share:
                 words = re.findall(r"\w+|[^\w\s]", text)
                 rng.shuffle(words)
-                return text_tokens(" ".join(words)), set()
-            return text_tokens(text), _outputs(borrowed)
+                return text_tokens(" ".join(words)), ()
+            return text_tokens(text), told
         if not phrase.slots:
             return None
         types = sorted({slot.type for slot in phrase.pieces if isinstance(slot, Slot)})
         chosen = rng.choice(types)
         options = [i for i in phrase.slots if getattr(phrase.pieces[i], "type", None) == chosen]
         false = falsify(phrase, rng.choice(options), truth, rng)
-        return text_tokens(false.text), _outputs(false)
-
-
-def _outputs(phrase: Phrase) -> set[int]:
-    return {output for fact in phrase.facts() for output in fact_outputs(fact)}
+        return text_tokens(false.text), false.facts()
 
 
 def _scene_targets(scenes: list[Scene]) -> dict[str, Tensor]:
     kinds, tints = list(KINDS), list(TINTS)
-    facts = torch.zeros(len(scenes), len(FACT_INDEX))
-    cell_facts = torch.zeros(len(scenes), len(PLACES), len(FACT_INDEX))
+    facts = torch.zeros(len(scenes), len(OUTPUTS))
+    cell_facts = torch.zeros(len(scenes), len(PLACES), len(OUTPUTS))
     cells = torch.full((len(scenes), len(PLACES)), len(kinds))
     cell_tints = torch.full_like(cells, -100)
     cell_sizes = torch.full_like(cells, -100)
     for row, scene in enumerate(scenes):
-        facts[row, [output for fact in scene_facts(scene) for output in fact_outputs(fact)]] = 1.0
+        facts[row, scene_outputs(scene)] = 1.0
         for thing in scene.objects:
             line, column = PLACES[thing.place]
             cell = 3 * line + column
-            for fact in (
-                ("kind", thing.kind),
-                ("tint", thing.kind, thing.tint),
-                ("size", thing.kind, thing.size),
-                ("place", thing.kind, thing.place),
-            ):
-                cell_facts[row, cell, FACT_INDEX[fact]] = 1.0
+            cell_facts[row, cell, object_outputs(thing)] = 1.0
             cells[row, cell] = kinds.index(thing.kind)
             cell_tints[row, cell] = tints.index(thing.tint)
             cell_sizes[row, cell] = SIZES.index(thing.size)

@@ -14,7 +14,7 @@ from specs_core.scenes.drawing import emoji_font_path
 from specs_core.scenes.world import FACT_TYPES, sample_scene
 from specs_core.training.config import parse_config, read_config
 from specs_core.training.loop import Trainer, build_model, train
-from specs_core.training.scene_batches import FACT_INDEX, SceneBatches, fact_outputs, text_tokens
+from specs_core.training.scene_batches import SceneBatches, text_tokens
 from specs_core.training.validation import make_validation
 from specs_core.training.vocabulary import world_words
 
@@ -113,11 +113,6 @@ def test_a_batch_is_a_function_of_its_step_and_pairs_each_text_with_its_base(sma
         if first.is_branch[text]:
             assert int(first.sibling[text]) == base + 1
     assert (first.text_facts[first.is_branch] <= 1).all()
-
-
-def test_a_relation_switches_on_one_output_of_each_thing():
-    outputs = fact_outputs(("relation", "car", "above", "cat"))
-    assert outputs == (FACT_INDEX["relation", "car", "above"], FACT_INDEX["relation", "cat", "below"])
 
 
 def test_the_configuration_refuses_unknown_and_missing_keys():

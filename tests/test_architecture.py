@@ -141,7 +141,6 @@ def pinned() -> dict[str, set[str]]:
     [
         ("specs_core", {"app", "annotations", "gradio"}),
         ("annotations", {"app", "specs_core", "gradio", *TENSOR_LIBRARIES}),
-        ("benchmarks", {"app", "annotations", "gradio"}),
     ],
 )
 def test_imports_of_a_package_when_read_from_its_source_keep_to_the_arrows(folder, forbidden):

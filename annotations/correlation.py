@@ -1,14 +1,14 @@
 """How far a metric agrees with people: three correlations, each with an interval by bootstrap over images.
 
-Every statistic is written for items with whole-number weights. Weights of one give the value on the data; how
-often each image was drawn gives the value on a resample, so that thousands of resamples are a few products of
-matrices and none of them is ever laid out item by item.
+Every statistic takes how often each image was drawn: once each gives the value on the data, anything else the
+value on a resample. So thousands of resamples are a few products of matrices, and none of them is ever laid
+out item by item.
 
 In comments: B resamples, C images (clusters), N items, V distinct values.
 """
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,10 +23,15 @@ MIN_ITEMS: Final = 3
 MIN_DEFINED: Final = 0.5
 """Share of resamples that must have a value for an interval to be reported."""
 
+# Bounds the memory of one step to some tens of megabytes.
 _CELLS_AT_ONCE: Final = 2_000_000
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 ArrayLike = Sequence[float] | npt.NDArray[np.floating] | npt.NDArray[np.integer]
+
+
+_Measure = Callable[[Floats, Floats, Counts, Counts], Floats]
 
 
 @dataclass(frozen=True)
@@ -123,29 +128,30 @@ def correlate(
     numbers: dict[Hashable, int] = {}
     cluster = np.array(
         [numbers.setdefault(group, len(numbers)) for group, keep in zip(groups, kept, strict=True) if keep],
-        dtype=np.intp,
+        dtype=np.int64,
     )
+    n_groups = len(numbers)
     reason = _undefined(human, metric)
-    draws: npt.NDArray[np.int64] = np.zeros((0, len(numbers)), dtype=np.int64)
-    if not reason and len(numbers) > 1:
-        # Drawing C images with replacement, and counting how often each one came: (B, C)
-        generator = np.random.default_rng(seed)
-        draws = generator.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), size=n_resamples)
+    # How often each image comes when C are drawn with replacement: (B, C). The first row is the data itself.
+    draws: Counts = np.ones((1, n_groups), dtype=np.int64)
+    if not reason and n_groups > 1:
+        chances = np.full(n_groups, 1 / n_groups)
+        resamples = np.random.default_rng(seed).multinomial(n_groups, chances, size=n_resamples)
+        draws = np.concatenate([draws, resamples])
 
-    def statistic(of: Callable[[Floats, Floats, Floats], Floats]) -> Statistic:
+    def statistic(of: _Measure) -> Statistic:
         if reason:
             return Statistic(math.nan, len(human), math.nan, math.nan, reason)
-        value = float(of(human, metric, np.ones((1, len(human))))[0])
-        resampled = _in_chunks(of, human, metric, draws, cluster)
-        low, high, note = _interval(resampled, confidence, n_groups=len(numbers))
-        return Statistic(value, len(human), low, high, note)
+        values = of(human, metric, draws, cluster)
+        low, high, note = _interval(values[1:], confidence, n_groups=n_groups)
+        return Statistic(float(values[0]), len(human), low, high, note)
 
     return Correlation(
-        pearson_r=statistic(_weighted_pearson),
-        spearman_rho=statistic(_weighted_spearman),
-        kendall_tau_b=statistic(_weighted_kendall),
+        pearson_r=statistic(_pearson),
+        spearman_rho=statistic(_spearman),
+        kendall_tau_b=statistic(_kendall),
         n_items=len(human),
-        n_groups=len(numbers),
+        n_groups=n_groups,
         n_resamples=n_resamples,
         confidence=confidence,
         seed=seed,
@@ -165,7 +171,7 @@ def pearson_r(human_scores: ArrayLike, metric_scores: ArrayLike) -> float:
     Raises:
         InvalidScoresError: If the lengths differ or a value is not finite.
     """
-    return _value(_weighted_pearson, human_scores, metric_scores)
+    return _value(_pearson, human_scores, metric_scores)
 
 
 def spearman_rho(human_scores: ArrayLike, metric_scores: ArrayLike) -> float:
@@ -181,7 +187,7 @@ def spearman_rho(human_scores: ArrayLike, metric_scores: ArrayLike) -> float:
     Raises:
         InvalidScoresError: If the lengths differ or a value is not finite.
     """
-    return _value(_weighted_spearman, human_scores, metric_scores)
+    return _value(_spearman, human_scores, metric_scores)
 
 
 def kendall_tau_b(human_scores: ArrayLike, metric_scores: ArrayLike) -> float:
@@ -197,16 +203,17 @@ def kendall_tau_b(human_scores: ArrayLike, metric_scores: ArrayLike) -> float:
     Raises:
         InvalidScoresError: If the lengths differ or a value is not finite.
     """
-    return _value(_weighted_kendall, human_scores, metric_scores)
+    return _value(_kendall, human_scores, metric_scores)
 
 
-def _value(
-    of: Callable[[Floats, Floats, Floats], Floats], human_scores: ArrayLike, metric_scores: ArrayLike
-) -> float:
+def _value(of: _Measure, human_scores: ArrayLike, metric_scores: ArrayLike) -> float:
     human, metric = _paired(human_scores, metric_scores)
     if np.isnan(human).any() or np.isnan(metric).any():
         raise InvalidScoresError("a score is NaN; leave such items out first")
-    return math.nan if _undefined(human, metric) else float(of(human, metric, np.ones((1, len(human))))[0])
+    if _undefined(human, metric):
+        return math.nan
+    each_once, own_image = np.ones((1, len(human)), dtype=np.int64), np.arange(len(human))
+    return float(of(human, metric, each_once, own_image)[0])
 
 
 def _paired(human_scores: ArrayLike, metric_scores: ArrayLike) -> tuple[Floats, Floats]:
@@ -249,20 +256,56 @@ def _interval(values: Floats, confidence: float, *, n_groups: int) -> tuple[floa
     return float(low), float(high), note
 
 
-def _in_chunks(
-    of: Callable[[Floats, Floats, Floats], Floats],
-    human: Floats,
-    metric: Floats,
-    draws: npt.NDArray[np.int64],
-    cluster: npt.NDArray[np.intp],
-) -> Floats:
-    """Evaluate a statistic on every resample, a few at a time so that memory stays bounded: (B,)."""
-    step = max(1, _CELLS_AT_ONCE // max(1, len(human)))
+def _pearson(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
+    """Compute Pearson's r on each resample: (B,)."""
+    parts = [_weighted_pearson(human, metric, weights) for weights in _weights(draws, cluster)]
+    return np.concatenate(parts)
+
+
+def _spearman(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
+    """Compute Spearman's rho on each resample: (B,)."""
     parts = [
-        of(human, metric, draws[start : start + step, cluster].astype(np.float64))
-        for start in range(0, len(draws), step)
+        _weighted_pearson(_mid_ranks(human, weights), _mid_ranks(metric, weights), weights)
+        for weights in _weights(draws, cluster)
     ]
-    return np.concatenate(parts) if parts else np.zeros(0)
+    return np.concatenate(parts)
+
+
+def _kendall(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
+    """Compute tau-b on each resample: (B,)."""
+    # Pairs are counted in both orders, and so are those of an item with itself, which are tied.
+    untied = [
+        np.concatenate(
+            [
+                weights.sum(axis=1) ** 2 - (_per_value(values, weights)[0] ** 2).sum(axis=1)
+                for weights in _weights(draws, cluster)
+            ]
+        )
+        for values in (human, metric)
+    ]
+    by_image = np.argsort(cluster, kind="stable")
+    starts = np.searchsorted(cluster[by_image], np.arange(draws.shape[1]))  # (C,)
+    x, y = (np.unique(values[by_image], return_inverse=True)[1] for values in (human, metric))  # (N,) ranks
+    # Whole numbers below 2**24 are exact in float32, and products of float32 matrices take half the time.
+    counts = draws.astype(np.float32)
+    agreement = np.zeros(len(draws))
+    step = max(1, _CELLS_AT_ONCE * draws.shape[1] // len(human) ** 2)
+    for first in range(0, draws.shape[1], step):
+        images = slice(first, first + step)
+        rows = slice(starts[first], starts[first + step] if first + step < len(starts) else len(x))
+        signs = np.sign(x[rows, None] - x[None, :]) * np.sign(y[rows, None] - y[None, :])  # (rows, N)
+        pairs = np.add.reduceat(
+            np.add.reduceat(signs, starts, axis=1), starts[images] - starts[first], axis=0
+        )
+        agreement += (draws[:, images] * (counts @ pairs.T.astype(np.float32))).sum(axis=1)
+    return _ratio(agreement, np.sqrt(untied[0]) * np.sqrt(untied[1]), untied[0] * untied[1] > 0)
+
+
+def _weights(draws: Counts, cluster: Counts) -> Iterator[Floats]:
+    """Give each item the count of its image, some resamples at a time: (at most B, N)."""
+    step = max(1, _CELLS_AT_ONCE // len(cluster))
+    for start in range(0, len(draws), step):
+        yield draws[start : start + step, cluster].astype(np.float64)
 
 
 def _unit_scale(values: Floats) -> Floats:
@@ -283,36 +326,21 @@ def _weighted_pearson(human: Floats, metric: Floats, weights: Floats) -> Floats:
     return _ratio((weights * x * y).sum(axis=1), spread, _varies(human, weights) & _varies(metric, weights))
 
 
-def _weighted_spearman(human: Floats, metric: Floats, weights: Floats) -> Floats:
-    return _weighted_pearson(_mid_ranks(human, weights), _mid_ranks(metric, weights), weights)
-
-
 def _mid_ranks(values: Floats, weights: Floats) -> Floats:
     """Rank (N,) values where each item stands as often as its weight says; ties share the mean: (B, N).
 
     All ranks are one half too low, which no correlation sees.
     """
-    distinct, position = np.unique(values, return_inverse=True)  # (V,), (N,)
+    per_value, position = _per_value(values, weights)
+    return (np.cumsum(per_value, axis=1) - per_value / 2)[:, position]
+
+
+def _per_value(values: Floats, weights: Floats) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Add up the weights of each distinct value, in growing order: (B, V); and place items there: (N,)."""
+    distinct, position = np.unique(values, return_inverse=True)
     order = np.argsort(position, kind="stable")
     starts = np.searchsorted(position[order], np.arange(len(distinct)))
-    per_value = np.add.reduceat(weights[:, order], starts, axis=1)  # (B, V)
-    ranks = np.cumsum(per_value, axis=1) - per_value / 2
-    return ranks[:, position]
-
-
-def _weighted_kendall(human: Floats, metric: Floats, weights: Floats) -> Floats:
-    """Compute tau-b of (N,) values under (B, N) weights: (B,)."""
-    agreement, untied_human, untied_metric = (np.zeros(len(weights)) for _ in range(3))
-    # Whole numbers below 2**24 are exact in float32, and products of float32 matrices take half the time.
-    counts = weights.astype(np.float32)
-    step = max(1, _CELLS_AT_ONCE // len(human))
-    for start in range(0, len(human), step):
-        rows = slice(start, start + step)
-        x = np.sign(human[rows, None] - human[None, :]).astype(np.float32)  # (rows, N)
-        y = np.sign(metric[rows, None] - metric[None, :]).astype(np.float32)
-        for pairs, sums in ((x * y, agreement), (np.abs(x), untied_human), (np.abs(y), untied_metric)):
-            sums += (weights[:, rows] * (counts @ pairs.T)).sum(axis=1)
-    return _ratio(agreement, np.sqrt(untied_human) * np.sqrt(untied_metric), untied_human * untied_metric > 0)
+    return np.add.reduceat(weights[:, order], starts, axis=1), position
 
 
 def _varies(values: Floats, weights: Floats) -> npt.NDArray[np.bool_]:

@@ -49,40 +49,36 @@ def run(args: argparse.Namespace) -> int:
 
     from specs_core.segmentation import segment_many
 
+    try:
+        lines = [line for line in args.input.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{args.input} cannot be read: {error}") from error
     identifiers: list[Any] = []
     bad = 0
 
     def captions() -> Iterator[str]:
         nonlocal bad
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
             try:
                 identifier, caption = _row(line, number)
             except DataError as error:
                 bad += 1
-                tqdm.write(str(error), file=sys.stderr)
+                tqdm.write(f"left out: {error}", file=sys.stderr)
                 continue
             identifiers.append(identifier)
             yield caption
 
+    cut = segment_many(captions(), segmenter=args.segmenter, pipeline=args.pipeline)
     try:
-        lines = args.input.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{args.input} cannot be read: {error}") from error
-    total = sum(1 for line in lines if line.strip())
-    try:
-        with args.output.open("w", encoding="utf-8") as out, tqdm(total=total, unit="caption") as bar:
-            cut = segment_many(captions(), segmenter=args.segmenter, pipeline=args.pipeline)
+        with args.output.open("w", encoding="utf-8") as out, tqdm(total=len(lines), unit="caption") as bar:
             for index, units in enumerate(cut):
-                row = {"id": identifiers[index], "units": [unit.text for unit in units]}
-                out.write(json.dumps(row, ensure_ascii=False) + "\n")
-                bar.n = index + 1 + bad
-                bar.refresh() if bar.n == total else bar.update(0)
+                out.write(_json({"id": identifiers[index], "units": [unit.text for unit in units]}) + "\n")
+                bar.update()
+            bar.update(bad)
     except OSError as error:
         raise DataError(f"{args.output} cannot be written: {error}") from error
     if bad:
-        print(f"{bad} of {total} lines left out", file=sys.stderr)
+        print(f"{bad} of {len(lines)} lines left out", file=sys.stderr)
     return 1 if bad else 0
 
 
@@ -94,9 +90,18 @@ def _row(line: str, number: int) -> tuple[Any, str]:
     if not isinstance(row, dict) or "id" not in row:
         raise DataError(f"line {number}: no id")
     caption = row.get("caption")
-    if not isinstance(caption, str) or not caption.strip():
-        found = (
-            "no caption" if caption is None else "an empty caption" if caption == "" else "no usable caption"
-        )
-        raise DataError(f"line {number}, id {row['id']}: {found}")
+    if not isinstance(caption, str):
+        raise DataError(f"line {number}, id {row['id']}: the caption is missing or not a text")
+    if not caption.strip():
+        raise DataError(f"line {number}, id {row['id']}: the caption is empty")
     return row["id"], caption
+
+
+def _json(row: dict[str, Any]) -> str:
+    text = json.dumps(row, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, as cut-off emoji leave behind, has no UTF-8; JSON can escape it.
+        return json.dumps(row)
+    return text

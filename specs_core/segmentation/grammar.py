@@ -45,44 +45,32 @@ def unit_starts(doc: Doc) -> list[int]:
 
 def _sentence_starts(sentence: Span) -> list[int]:
     starts = [sentence.start]
-    # Where the loose words before the next chunk begin; punctuation closes what stands before it.
-    loose: int | None = None
-    previous: str | None = None
-    fronted = True
-    verb_seen = False
+    loose: int | None = None  # the first of the loose words before the next chunk
+    previous: str | None = None  # the chunk that ends right before this one
+    leading = False  # the sentence begins with a prepositional phrase, and no verb has come yet
     for label, words in _chunks(sentence):
         first = words[0]
         if label is None:
+            previous = None if previous != "The" else previous
             if first.tag_ in _PUNCTUATION:
+                # Punctuation closes what stands before it.
                 loose = None
-                if first.tag_ not in ("HYPH", "``", "''", "-LRB-", "-RRB-"):
-                    previous = "punctuation" if previous != "fronted" else previous
-            else:
-                loose = first.i if loose is None else loose
-                verb_seen = verb_seen or _is_verb(first)
-                previous = "words" if previous != "fronted" else previous
+            elif loose is None:
+                loose = first.i
             continue
         begin = first.i if loose is None else loose
-        has_verb = verb_seen or any(_is_verb(word) for word in words)
-        joins_noun = label == "PP" and loose is None and (first.lower_ == "of" or previous == "NP")
-        leads = fronted and not has_verb
-        cut = begin > sentence.start and previous != "the" and not joins_noun and not leads
-        if cut:
-            starts.append(begin)
         initial = begin == sentence.start
-        if initial and label in ("NP", "CLAUSE") and first.lower_ == "the":
-            previous = "the"
-        elif initial:
-            previous = label
-        elif label == "PP" and first.lower_ == "of" and previous == "NP" and loose is None:
-            # "a view of a statue" is one noun phrase to the phrase that follows it.
-            previous = "NP"
-        else:
-            previous = label
+        leading = leading and not any(_is_verb(word) for word in sentence.doc[sentence.start : begin])
+        modifies = label == "PP" and loose is None and (first.lower_ == "of" or previous == "NP")
+        if not (initial or leading or modifies or previous == "The"):
+            starts.append(begin)
         if initial:
-            fronted = label == "PP"
-        elif has_verb or not fronted:
-            fronted = False
+            leading = label == "PP"
+        if initial and label in ("NP", "CLAUSE") and first.lower_ == "the":
+            previous = "The"
+        elif not (modifies and first.lower_ == "of" and previous == "NP"):
+            # Otherwise "a view of a statue" goes on as a noun phrase for the phrase behind it.
+            previous = label
         loose = None
     return starts
 

@@ -23,8 +23,8 @@ SHIPPED_PIPELINE = Path(__file__).with_name("pipeline")
 _CLOSING = frozenset("\"'”’)]}»*_") | {"''", "-RRB-"}
 _OPENING = frozenset("\"'“‘([{«*_") | {"``", "-LRB-"}
 _STOP = re.compile(r"^(?:[.!?…]+|[。！？])$")
-_PARAGRAPH = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:\r\n|\r|\n)|[\u2029\f\v]")
-_BULLET = re.compile(r"[-*•–—·]\s|\d{1,2}[.)]\s")
+_PARAGRAPH = re.compile(r"(?>\r\n|\r|\n)[^\S\r\n]*(?>\r\n|\r|\n)|[\u2029\f\v]")
+_BULLET = re.compile(r"[^\S\r\n]*(?:[-*•–—·]\s|\d{1,2}[.)]\s)")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import spacy
 from spacy.language import Language
 
 _ATTRIBUTION = (
@@ -15,8 +16,9 @@ _ATTRIBUTION = (
 )
 _README = """# specs_ewt: tagger and parser of the detail units
 
-{attribution}, and on sentences in the manner of image captions
-that a grammar of this project generates with their trees (`specs_core/segmentation/training/`).
+{attribution},
+and on sentences in the manner of image captions that a grammar of this project generates with
+their trees (`specs_core/segmentation/training/`).
 Licence of these weights: **CC BY-SA 4.0** (https://creativecommons.org/licenses/by-sa/4.0/), the treebank's.
 The text of the treebank is not contained.
 
@@ -74,6 +76,7 @@ def write_card(
         notes=_ATTRIBUTION + ".",
     )
     nlp.to_disk(out)
+    _drop_words(nlp, out)
     rows = "\n".join(
         f"| {label} | {figures[key]['tokens']:,} | {figures[key]['tag_accuracy']:.4f} "
         f"| {figures[key]['uas']:.4f} | {figures[key]['las']:.4f} |"
@@ -94,3 +97,12 @@ def write_card(
     (out / "meta.json").write_text(
         json.dumps(nlp.meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
+
+
+def _drop_words(nlp: Language, out: Path) -> None:
+    """Leave only the strings that the pipeline needs: the words of the treebank reach it as hashes."""
+    needed = set(spacy.blank(nlp.lang or "en").vocab.strings)
+    for name in nlp.pipe_names:
+        needed.update(getattr(nlp.get_pipe(name), "labels", ()))
+    path = out / "vocab" / "strings.json"
+    path.write_text(json.dumps(sorted(needed), ensure_ascii=False) + "\n", encoding="utf-8")

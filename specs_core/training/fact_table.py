@@ -92,7 +92,7 @@ class Belief:
         before, after = (first, second) if relation in ("left of", "above") else (second, first)
         even = (1 / 3, 1 / 3, 1 / 3)
         priors = [self.lines.get((axis, kind), even) for kind in (before, after)]
-        # What was told before may rule the relation out (it is false); then it is believed as if it stood alone.
+        # What was told before may rule the relation out; then it is believed as if it stood alone.
         for low, high in (priors, (even, even)):
             pairs = {(i, j): low[i] * high[j] for i in range(3) for j in range(i + 1, 3)}
             total = sum(pairs.values())

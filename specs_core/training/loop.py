@@ -235,9 +235,11 @@ class Trainer:
 
     def export(self, path: Path) -> None:
         """Write the averaged model as float16 safetensors and its open_clip configuration as JSON beside."""
-        state = {name: value.half().contiguous() for name, value in self.averaged.state_dict().items()}
-        # Counters of the batch norms are whole numbers and of no use outside training.
-        state = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+        # Counters of the batch norms stay whole numbers: open_clip loads a state dict only when it is complete.
+        state = {
+            name: (value.half() if value.is_floating_point() else value).contiguous()
+            for name, value in self.averaged.state_dict().items()
+        }
         save_file(state, path)
         record = {
             "open_clip_config": self.config.model,

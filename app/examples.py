@@ -36,7 +36,7 @@ def load_examples() -> tuple[Example, ...]:
     index = EXAMPLES_DIR / "examples.json"
     if not index.is_file():
         return ()
-    rows = json.loads(index.read_text(encoding="utf-8"))
+    rows = json.loads(index.read_text(encoding="utf-8"))["examples"]
     return tuple(
         Example(
             image=Path(row["image"]).name,

@@ -235,7 +235,7 @@ class Trainer:
 
     def export(self, path: Path) -> None:
         """Write the averaged model as float16 safetensors and its open_clip configuration as JSON beside."""
-        # Counters of the batch norms stay whole numbers: open_clip loads a state dict only when it is complete.
+        # Counters of the batch norms stay whole numbers; open_clip loads a complete state dict only.
         state = {
             name: (value.half() if value.is_floating_point() else value).contiguous()
             for name, value in self.averaged.state_dict().items()

@@ -1,5 +1,6 @@
 """Open the rating database: settings, transactions, migrations, and storage errors in plain words."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -226,7 +227,7 @@ def _switch_to_write_ahead_log(engine: Engine) -> None:
     try:
         # Not possible inside a transaction, hence on the driver's own connection.
         mode = raw.cursor().execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    except Exception as error:
+    except sqlite3.Error as error:
         raise StorageError(_sentence(engine, error)) from error
     finally:
         raw.close()

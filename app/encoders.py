@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from specs_core.checkpoints import resolve
+from specs_core.checkpoints import local_path, resolve
 
 if TYPE_CHECKING:
     from specs_core.encoder import Encoder
@@ -49,7 +49,7 @@ class EncoderCache:
         # Imported here because torch takes seconds and the page must be up before that.
         from specs_core.encoder import load_encoder
 
-        key = name if name is not None else self._default or resolve(None).name
+        key = resolve(name or self._default).name
         # The lock is held while loading: a second visitor then waits for the one load instead of doubling the memory.
         with self._lock:
             if key not in self._loaded:
@@ -59,7 +59,11 @@ class EncoderCache:
             self._loaded.move_to_end(key)
             return self._loaded[key]
 
+    def is_on_disk(self, name: str | None = None) -> bool:
+        """Whether a model can be loaded without a download."""
+        return local_path(resolve(name or self._default)) is not None
+
     def is_loaded(self, name: str | None = None) -> bool:
         """Whether a model is in memory already."""
-        key = name if name is not None else self._default or resolve(None).name
+        key = resolve(name or self._default).name
         return key in self._loaded

@@ -90,7 +90,7 @@ def inspect_caption(
     model: str | None,
     segmenter: str,
     on_download: Callable[[int, int], None] | None = None,
-    on_stage: Callable[[str], None] | None = None,
+    on_stage: Callable[[float, str], None] | None = None,
 ) -> Inspection:
     """Score one caption of one image.
 
@@ -101,12 +101,12 @@ def inspect_caption(
         model: Name of a model; None means the default of the settings.
         segmenter: Name of a segmenter.
         on_download: Called with (bytes so far, bytes in all) while a model is downloaded.
-        on_stage: Called with what is being done, in words.
+        on_stage: Called with how far the work is, in [0, 1], and what is being done, in words.
 
     Raises:
         SpecsError: If the image, the caption or the model will not do; the message is a sentence for the page.
     """
-    stage = on_stage or (lambda words: None)
+    stage = on_stage or (lambda share, words: None)
     if not image_path:
         raise ImageError("There is no image yet. Upload, paste or take one, or choose an example")
     text, caption_notes = checked_caption(caption, context.settings)
@@ -116,11 +116,11 @@ def inspect_caption(
 
     from app.photographs import looks_like_a_drawn_scene
 
-    stage("Reading the image")
+    stage(0.05, "Reading the image")
     loaded = load_image(image_path)
-    stage(f"Loading the model {resolve(model or context.settings.model).label}")
+    stage(0.15, f"Loading the model {resolve(model or context.settings.model).label}")
     encoder = context.encoders.get(model, on_progress=on_download)
-    stage("Reading the caption")
+    stage(0.8, "Reading the caption")
     curve = score_curve(encoder, loaded.image, text, segmenter=segmenter)
     return Inspection(
         record=curve_record(curve, encoder),

@@ -95,6 +95,19 @@ def create_app(context: AppContext) -> FastAPI:
     )
 
 
+def _warm_up(context: AppContext) -> None:
+    """Load the default model and the parser in the background, so that the first score need not wait for them."""
+    from specs_core.errors import SpecsError
+    from specs_core.segmentation import segment
+
+    try:
+        if context.encoders.is_on_disk():
+            context.encoders.get()
+        segment("A red car stands in the middle.")
+    except SpecsError as error:
+        _LOG.warning("the default model is not ready yet: %s", error)
+
+
 def _port_is_free(host: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -146,6 +159,10 @@ def main() -> int:
         uvicorn.Config(create_app(context), host=settings.host, port=settings.port, log_level="warning")
     )
     print(f"SPECS Lens: {settings.url}   (data in {settings.data}; Ctrl+C stops)", flush=True)
+    # A moment later, so that the page that is opened now is served first.
+    warm_up = threading.Timer(3.0, _warm_up, args=(context,))
+    warm_up.daemon = True
+    warm_up.start()
     if _should_open_browser(settings):
         threading.Timer(0.8, webbrowser.open, args=(settings.url,)).start()
     server.run()

@@ -100,9 +100,12 @@ const showCaption = () => {
     const state = unit.dip ? "lens-u lens-u-dip" : unit.beyond ? "lens-u lens-u-beyond" : "lens-u";
     const spoken = `Unit ${index + 1}: ${text}. ${unit.beyond ? "Beyond the model's tokens." : `Delta ${unit.delta}.`}` +
       (unit.dip ? " A dip." : "");
+    // The number stays on the line of the first word.
+    const [first] = text.match(/^\S{0,40}/u);
     list.append(
       h("span", { class: state, role: "option", "aria-label": spoken, onkeydown: chooseByKey, ...links(index) },
-        h("sup", { "aria-hidden": "true" }, String(index + 1)), text),
+        h("span", { class: "lens-first" }, h("sup", { "aria-hidden": "true" }, String(index + 1)), first),
+        text.slice(first.length)),
       unit.text.slice(text.length) || " ");
   });
   into.replaceChildren(list);
@@ -183,6 +186,13 @@ const deepestDip = () => {
   });
   return deepest;
 };
+// In one column the curve lies below the fold of whoever has just pressed Score.
+const bringIntoSight = () => {
+  const card = document.getElementById("curve-card");
+  if (card.getBoundingClientRect().top < innerHeight - 160) return;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  card.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+};
 const show = () => {
   const next = props.value && typeof props.value === "object" ? props.value : null;
   const isNew = next?.serial !== view?.serial;
@@ -198,6 +208,7 @@ const show = () => {
     showDownloads();
   }
   mark();
+  if (view && isNew) bringIntoSight();
 };
 const start = () => {
   if (!host("headline") || !host("units") || !host("downloads")) { setTimeout(start, 30); return; }

@@ -120,7 +120,7 @@ const revealCurve = (h, curve, verdicts) => {
     for (let line = 0; line <= 3; line += 1) {
       const at = low - pad + ((high - low + 2 * pad) * line) / 3;
       svg.append(s("line", { x1: left, x2: width - right, y1: y(at), y2: y(at), class: "ra-grid" }),
-        s("text", { x: left - 6, y: y(at) + 4, "text-anchor": "end" }, at.toFixed(2)));
+        s("text", { x: left - 6, y: y(at) + 4, "text-anchor": "end" }, at.toFixed(2).replace("-", "−")));
     }
     const every = Math.ceil(22 / step);
     curve.similarity.forEach((value, index) => {

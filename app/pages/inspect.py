@@ -158,7 +158,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 caption=text,
                 model=chosen_checkpoint(context.settings, chosen).name,
                 segmenter=units,
-                on_stage=lambda words: progress(None, desc=words),
+                on_stage=lambda share, words: progress(share, desc=words),
                 on_download=_download_progress(progress),
             )
         return (
@@ -192,7 +192,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
 
     def switch_to_specs(progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - as above
         with shown_on_page():
-            progress(None, desc="Asking for specs")
+            progress(0.01, desc="Asking for the file of specs")
             context.encoders.get("specs", on_progress=_download_progress(progress))
         return gr.Dropdown(value="specs")
 
@@ -235,7 +235,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
 def _download_progress(progress: gr.Progress) -> Callable[[int, int], None]:
     def report(done: int, total: int) -> None:
         megabytes = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else f"{done / 1e6:,.0f} MB"
-        progress(done / total if total else None, desc=f"Downloading the model: {megabytes}")
+        progress(done / total if total else 0.5, desc=f"Downloading the model: {megabytes}")
 
     return report
 

@@ -71,7 +71,7 @@ def _layout(units: int) -> go.Layout:
         uirevision="curve",
         xaxis={
             **axis,
-            "title": {"text": "detail unit, in reading order", "standoff": 8},
+            "title": {"text": "detail unit, in reading order", "standoff": 8, "font": {"size": 12}},
             "range": [0.5, max(units, 1) + 0.5],
             "tickmode": "array",
             "tickvals": list(range(1, units + 1, step)),
@@ -79,7 +79,7 @@ def _layout(units: int) -> go.Layout:
         },
         yaxis={
             **axis,
-            "title": {"text": "cosine", "standoff": 6},
+            "title": {"text": "cosine", "standoff": 6, "font": {"size": 12}},
             "gridcolor": _LINE,
             "nticks": 6,
             "tickformat": ".2f",
@@ -136,7 +136,12 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
         mode="lines+markers",
         line={"color": _BLUE, "width": 2.5},
         # A dip's point is drawn by the second trace; here it keeps its place in the line and in the hover.
-        marker={"size": [0 if dip else 10 for dip in dips], "color": _CARD, "line": {"color": _BLUE, "width": 2.5}},
+        marker={
+            "size": [0 if dip else 10 for dip in dips],
+            "color": _CARD,
+            "opacity": 1,
+            "line": {"color": _BLUE, "width": 2.5},
+        },
         text=hover,
         hovertemplate="%{text}<extra></extra>",
         cliponaxis=False,

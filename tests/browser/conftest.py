@@ -1,0 +1,129 @@
+"""The real app in a real Chromium: one server and one browser for all tests, a fresh page for each."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+START_SECONDS = 180
+STEP_MILLISECONDS = 60_000  # a busy machine; on an idle one every step takes well under a second
+OpenPage = Callable[..., Page]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder, so that none can be forgotten."""
+    for item in items:
+        if Path(item.path).is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of an installed Chromium."""
+    named = os.environ.get("SPECS_CHROMIUM")
+    for candidate in [named] if named else ["chromium", "chromium-browser", "google-chrome"]:
+        path = shutil.which(candidate)
+        if path:
+            return path
+    pytest.skip("Chromium is not installed (set SPECS_CHROMIUM to name its program)")
+
+
+@pytest.fixture(scope="session")
+def server(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the running app, with a tiny random model and an empty database."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECS_")} | {
+        "SPECS_PORT": str(port),
+        "SPECS_DATA": str(folder / "data"),
+        "SPECS_MODEL": str(tiny_checkpoint),
+        "SPECS_OPEN_BROWSER": "false",
+        "GRADIO_TEMP_DIR": str(folder / "uploads"),
+        # Nothing may be asked of the outside, so a download must fail at once and not after retries.
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+        "HF_HOME": str(folder / "hub"),
+        "OMP_NUM_THREADS": "1",
+    }
+    log = folder / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app"], cwd=REPOSITORY, env=environment, stdout=out, stderr=subprocess.STDOUT
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _wait_until_healthy(url, process, log)
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    text = log.read_text(errors="replace")
+    assert "Traceback" not in text, f"the server logged a traceback:\n{text[-4000:]}"
+
+
+def _wait_until_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"the app stopped while it started:\n{log.read_text(errors='replace')[-4000:]}")
+        try:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.2)
+    pytest.fail(f"the app was not up after {START_SECONDS} s:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """The browser."""
+    expect.set_options(timeout=STEP_MILLISECONDS)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: str) -> Iterator[OpenPage]:
+    """Open the app: `open_page(theme="dark", width=390)`; at the end no page may have failed or looked outside."""
+    pages: list[Page] = []
+    faults: list[str] = []
+
+    def only_local(route: Route) -> None:
+        url = route.request.url
+        if url.startswith((f"{server}/", "data:", "blob:")):
+            route.continue_()
+        else:
+            faults.append(f"outside request: {url}")
+            route.abort()
+
+    def open_it(*, theme: str = "light", width: int = 1280, height: int = 900) -> Page:
+        page = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True).new_page()
+        pages.append(page)
+        page.set_default_timeout(STEP_MILLISECONDS)
+        page.route("**/*", only_local)
+        page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
+        page.goto(f"{server}/?__theme={theme}")
+        expect(page.locator("#headline .lens-headline")).to_be_visible()
+        expect(page.locator("#curve .main-svg").first).to_be_visible()
+        return page
+
+    yield open_it
+    for page in pages:
+        page.context.close()
+    assert faults == []

@@ -116,6 +116,7 @@ _KNOWN = (
         domain=DRAWN_SCENES,
         trained_on="drawn scenes of Noto Color Emoji glyphs, made by this package",
         licence="Apache-2.0",
+        parameters=9_635_465,
         note="Comes with the package and works offline; knows drawn scenes only, not photographs.",
     ),
     _longclip(

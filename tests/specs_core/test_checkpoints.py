@@ -292,6 +292,17 @@ def test_known_model_states_everything_a_user_chooses_by(checkpoint: Checkpoint)
     assert (checkpoint.repo_id is None) == (checkpoint.source == "bundled")
 
 
+def test_bundled_model_is_what_the_list_says() -> None:
+    from specs_core.encoder import load_encoder
+
+    encoder = load_encoder("scenes")
+    listed = encoder.checkpoint
+    assert listed.parameters == sum(weight.numel() for weight in encoder._model.parameters())
+    assert (encoder.context_length, encoder.image_size, encoder.one_pass) == (listed.context_length, 96, True)
+    assert listed.size_bytes is not None
+    assert listed.size_bytes <= 20_000_000
+
+
 def test_models_trained_on_sharegpt4v_name_its_licence() -> None:
     named = {name for name, each in CHECKPOINTS.items() if "CC BY-NC 4.0" in each.licence}
     assert named == {"specs", "longclip-b32", "longclip-b", "longclip-l"}

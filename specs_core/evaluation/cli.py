@@ -45,7 +45,7 @@ def run_localisation(args: argparse.Namespace) -> int:
             on_item=lambda done: bar.update(done - bar.n),
         )
     summary = {
-        "model": encoder.checkpoint.name,
+        "model": encoder.checkpoint.label,
         "weights_sha256": encoder.weights_sha256,
         "segmenter": args.segmenter,
         "items": result.items,

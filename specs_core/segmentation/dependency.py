@@ -85,24 +85,19 @@ def _adds_detail(sentence: Span, token: Token, start: int) -> bool:
 def _paused_additions(sentence: Span) -> Iterator[int]:
     """Find what a comma sets off behind a verb, whatever the parser made of it.
 
-    A comma before "with", "while" or "whereas", or before an adverb and a participle, leaves little room for
-    another reading, and these are the phrases that the parser attaches worst.
+    A comma before "with", "while", "left of" or an adverb with its participle leaves little room for another
+    reading, and these are the phrases that the parser attaches worst.
     """
     verb = quoted = False
-    for token in sentence:
-        quoted ^= token.text in ("“", "”", '"')
+    for token in sentence[:-1]:
         verb = verb or token.tag_ in ("VBZ", "VBP", "VBD")
-        if (
-            not verb
-            or quoted
-            or not sentence.start < token.i < sentence.end - 1
-            or token.nbor(-1).text != ","
-        ):
+        quoted ^= token.text in ("“", "”", '"')
+        if not verb or quoted or sentence.doc[token.i - 1].text != ",":
             continue
-        manner = (
-            token.tag_ == "RB" and token.lower_.endswith("ly") and token.nbor(1).tag_ in ("VBN", "VBD", "VBG")
-        )
-        if token.lower_ in ("with", "without", "while", "whereas") or manner:
+        word, following = token.lower_, token.nbor(1)
+        placed = word in lexicon.SIDES and following.lower_ == "of"
+        manner = token.tag_ == "RB" and word.endswith("ly") and following.tag_ in ("VBN", "VBD", "VBG")
+        if placed or manner or word in ("with", "without", "while", "whereas"):
             yield token.i
 
 
@@ -148,7 +143,7 @@ def _bound(sentence: Span, token: Token, preposition: str, start: int) -> bool:
         return True
     if _after_pause(sentence, start):
         return False
-    if head.lower_ in lexicon.RELATIONAL_NOUNS and head.i == start - 1:
+    if sentence.doc[start - 1].lower_ in lexicon.RELATIONAL_NOUNS:
         return True
     modifiers = [
         child for child in token.children if child.i < token.i and child.dep_ not in ("case", "punct")

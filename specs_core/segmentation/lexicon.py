@@ -11,10 +11,10 @@ def _words(text: str) -> frozenset[str]:
 BOUND_PREPOSITIONS = _words("of than as for to into onto by like about through per via upon")
 #: "To the left" places; "to the wall" completes.
 SIDES = _words("left right side rear front back top bottom north south east west")
-#: What stands behind these belongs to them: "a focus on sounds".
+#: What stands behind these belongs to them: "a focus on sounds", "takes place in front of a field".
 RELATIONAL_NOUNS = _words(
     "focus emphasis glimpse look interest effect impact attention access addition contrast connection "
-    "resemblance sense hint interaction relationship"
+    "resemblance sense hint interaction relationship place"
 )
 #: "Is captured" needs nothing behind it, other passives do.
 PICTURING_PARTICIPLES = _words("captured depicted pictured photographed portrayed")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from specs_core.errors import ConfigError
 from specs_core.segmentation import lexicon
+from specs_core.segmentation.universal import needs_conversion, universal
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -62,6 +63,7 @@ def parse_many(
     """
     nlp = load_pipeline(_name(pipeline))
     components = {"tok2vec", "transformer", "tagger", "parser"} - (set() if trees else {"parser"})
+    turn = trees and needs_conversion(nlp)
     disable = [name for name in nlp.pipe_names if name not in components]
 
     def prepared() -> Iterator[tuple[Doc, tuple[str, tuple[int, ...]]]]:
@@ -74,7 +76,7 @@ def parse_many(
     for doc, (caption, characters) in nlp.pipe(
         prepared(), as_tuples=True, batch_size=batch_size, disable=disable
     ):
-        yield ParsedCaption(caption, doc, characters)
+        yield ParsedCaption(caption, universal(doc) if turn else doc, characters)
 
 
 def plain_text(caption: str) -> tuple[str, tuple[int, ...], frozenset[int]]:

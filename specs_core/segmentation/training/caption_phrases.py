@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from specs_core.segmentation.training import caption_words as words
+from specs_core.segmentation.training.inflection import ing_form, plural
 
 
 @dataclass
@@ -274,7 +275,7 @@ class PhraseGrammar:
             node = Node(rng.choice(words.PARTICIPLES), "VBN", "acl")
             node.right.append(self.phrase("obl", depth + 1))
         elif kind < 0.75:
-            node = Node(rng.choice(words.INTRANSITIVE).split(":")[2], "VBG", "acl")
+            node = Node(ing_form(rng.choice(words.INTRANSITIVE)), "VBG", "acl")
             if self.maybe(0.25):
                 node.right.append(Node(rng.choice(words.PLACE_ADVERBS), "RB", "advmod"))
             node.right.append(self.phrase("obl", depth + 1))
@@ -285,7 +286,7 @@ class PhraseGrammar:
             quoted.right.append(Node('"' if quoted.left[0].text == '"' else "”", "''", "punct"))
             node.right.append(quoted)
         else:
-            node = Node(rng.choice(words.TRANSITIVE).split(":")[2], "VBG", "acl")
+            node = Node(ing_form(rng.choice(words.TRANSITIVE)), "VBG", "acl")
             node.right.append(self.noun(plain=depth > 1).as_("obj"))
         if node.tag == "VBN" and self.maybe(0.15):
             node.left.append(
@@ -294,10 +295,3 @@ class PhraseGrammar:
                 )
             )
         return node
-
-
-def plural(noun: str) -> str:
-    """Form the plural of one of the words."""
-    if noun in words.PLURALS_ODD:
-        return words.PLURALS_ODD[noun]
-    return noun + ("es" if noun.endswith(("s", "sh", "ch", "x")) else "s")

@@ -11,6 +11,7 @@ import random
 
 from specs_core.segmentation.training import caption_words as words
 from specs_core.segmentation.training.caption_phrases import Node, PhraseGrammar
+from specs_core.segmentation.training.inflection import ing_form, third_person
 from specs_core.segmentation.training.treebank import Sentence, TreebankToken
 
 
@@ -117,15 +118,15 @@ class ClauseGrammar(PhraseGrammar):
         ]
         adverb = adverb if self.maybe(0.12) else []
         if kind < 0.3:
-            plain, finite, _ = rng.choice(words.INTRANSITIVE).split(":")
-            node = Node(plain if plural else finite, "VBP" if plural else "VBZ", left=adverb)
+            plain = rng.choice(words.INTRANSITIVE)
+            node = Node(plain if plural else third_person(plain), "VBP" if plural else "VBZ", left=adverb)
             if self.maybe(0.15):
                 node.right.append(Node(rng.choice(words.PLACE_ADVERBS), "RB", "advmod"))
             if self.maybe(0.9):
                 node.right.append(self.phrase("obl", depth + 1))
         elif kind < 0.55:
-            plain, finite, _ = rng.choice(words.TRANSITIVE).split(":")
-            node = Node(plain if plural else finite, "VBP" if plural else "VBZ", left=adverb)
+            plain = rng.choice(words.TRANSITIVE)
+            node = Node(plain if plural else third_person(plain), "VBP" if plural else "VBZ", left=adverb)
             node.right.append(self.full_noun(depth + 1).as_("obj"))
             if self.maybe(0.3):
                 node.right.append(self.phrase("obl", depth + 1))
@@ -136,7 +137,7 @@ class ClauseGrammar(PhraseGrammar):
                 node.text = "seen"
             node.right.append(self.phrase("obl", depth + 1))
         elif kind < 0.8:
-            node = Node(rng.choice(words.INTRANSITIVE).split(":")[2], "VBG", left=[be.as_("aux"), *adverb])
+            node = Node(ing_form(rng.choice(words.INTRANSITIVE)), "VBG", left=[be.as_("aux"), *adverb])
             node.right.append(self.phrase("obl", depth + 1))
         elif kind < 0.9:
             adjective = self.adjective()
@@ -195,9 +196,10 @@ class ClauseGrammar(PhraseGrammar):
                     )
                 )
             else:
-                plain, finite, _ = rng.choice(words.INTRANSITIVE[:12]).split(":")
+                plain = rng.choice(words.INTRANSITIVE[:12])
                 node = Node(
-                    plain if subject.tag == "NNS" else finite, "VBP" if subject.tag == "NNS" else "VBZ"
+                    plain if subject.tag == "NNS" else third_person(plain),
+                    "VBP" if subject.tag == "NNS" else "VBZ",
                 )
                 node.left.append(self.place("obl"))
             node.right.append(subject.as_("nsubj"))
@@ -266,9 +268,11 @@ class ClauseGrammar(PhraseGrammar):
             second = self.participle(2)
             owner = self.noun(plain=True, definite=1.0).as_("nsubj")
             second.left.insert(0, owner)
-            if self.maybe(0.5):
+            marked = self.maybe(0.6)
+            if marked:
                 second.left.insert(0, Node("with", "IN", "mark"))
-            second.left.insert(0, Node(",", ",", "punct"))
+            if not marked or self.maybe(0.6):
+                second.left.insert(0, Node(",", ",", "punct"))
             node.right.append(second.as_("advcl"))
         elif extra < 0.47:
             second = self.clause()

@@ -22,7 +22,20 @@ OBJECTS = _words(
     "rectangle square triangle arrow stripe line dot letter word label sticker logo tag crack stain "
     "shadow reflection light stone brick tile plank post pillar barrier rail railing staircase step "
     "ladder ramp man woman boy girl child person player worker farmer driver rider couple tourist "
-    "musician"
+    "musician kayak canoe vendor stall lantern stool customer noodle apron onlooker coin robot performer "
+    "glass sandwich laptop convertible bumper diner booth milkshake savanna herd acacia shutter dormer "
+    "gable cobblestone van forest highway intersection crosswalk skyscraper apartment cottage cabin barn "
+    "silo windmill lighthouse pier dock harbor sailboat yacht kayaker surfer swimmer skier snowboard "
+    "skateboard surfboard racket bat goal net stadium court pitch crowd audience stage microphone guitar "
+    "piano drum violin trumpet camera tripod television remote sofa couch cushion armchair dresser drawer "
+    "cabinet stove oven fridge kettle pan tray napkin fork cake pie pizza salad bread cheese tomato apple "
+    "banana orange lemon strawberry carrot onion potato egg steak soup coffee tea jar bucket broom hose "
+    "shovel wheelbarrow tractor crane scaffold tent backpack suitcase umbrella wallet bracelet earring "
+    "tie suit uniform skirt sweater hoodie sock boot sandal beard mustache ponytail tattoo smile vest "
+    "belt badge puppy kitten rooster hen chick squirrel rabbit deer bear wolf fox owl eagle pigeon parrot "
+    "seagull crab lobster octopus jellyfish coral seaweed waterfall stream canyon desert dune cactus palm "
+    "pine oak vine hedge orchard vineyard sunset horizon rainbow storm puddle icicle snowman footprint "
+    "shell pebble log stump nest web petal stem thorn berry mushroom"
 )
 MASSES = _words(
     "water grass sand snow ice ivy gravel dirt moss smoke steam fog sunlight light shade foliage "
@@ -59,30 +72,27 @@ PREPOSITIONS = _words(
     "on in above below under beneath behind beside near against along across over around between inside "
     "by outside at with within underneath among atop toward towards amid from past"
 )
-# Plural form, third person, -ing form.
 INTRANSITIVE = _words(
-    "stand:stands:standing sit:sits:sitting lie:lies:lying hang:hangs:hanging lean:leans:leaning "
-    "rest:rests:resting float:floats:floating grow:grows:growing run:runs:running walk:walks:walking "
-    "swim:swims:swimming fly:flies:flying extend:extends:extending stretch:stretches:stretching "
-    "curve:curves:curving rise:rises:rising fall:falls:falling slope:slopes:sloping jut:juts:jutting "
-    "protrude:protrudes:protruding peek:peeks:peeking emerge:emerges:emerging loom:looms:looming "
-    "veer:veers:veering bounce:bounces:bouncing lead:leads:leading wind:winds:winding "
-    "climb:climbs:climbing crouch:crouches:crouching kneel:kneels:kneeling sleep:sleeps:sleeping "
-    "shine:shines:shining stare:stares:staring look:looks:looking face:faces:facing point:points:pointing "
-    "flare:flares:flaring dangle:dangles:dangling tilt:tilts:tilting sprout:sprouts:sprouting "
-    "hover:hovers:hovering"
+    "stand sit lie hang lean rest float grow run walk swim fly extend stretch curve rise fall slope jut "
+    "protrude peek emerge loom veer bounce lead wind climb crouch kneel sleep shine stare look face point "
+    "flare dangle tilt sprout hover paddle splash pose wait stream glow gather drift roll crawl march "
+    "dance smile glance gaze wander travel sail soar dive leap bloom spill drip pour flow cascade spread "
+    "bend arch sway flutter wave shimmer sparkle glisten gleam glint blend fade taper narrow widen open "
+    "end start turn pass approach peer squat recline lounge nestle cling droop sag fan branch radiate "
+    "converge intersect descend ascend tower linger huddle cluster line stroll cycle skate ski surf ride "
+    "drive balance pause graze feed play work cook eat drink read gallop perch land park spin jog chat "
+    "clap wade trail twist peel crack circle shelter surge crash"
 )
 TRANSITIVE = _words(
-    "show:shows:showing capture:captures:capturing feature:features:featuring depict:depicts:depicting "
-    "display:displays:displaying reveal:reveals:revealing hold:holds:holding wear:wears:wearing "
-    "carry:carries:carrying cover:covers:covering surround:surrounds:surrounding frame:frames:framing "
-    "line:lines:lining cross:crosses:crossing face:faces:facing cast:casts:casting "
-    "reflect:reflects:reflecting touch:touches:touching block:blocks:blocking "
-    "overlook:overlooks:overlooking support:supports:supporting contain:contains:containing "
-    "include:includes:including create:creates:creating form:forms:forming "
-    "illuminate:illuminates:illuminating cause:causes:causing resemble:resembles:resembling "
-    "bisect:bisects:bisecting flank:flanks:flanking read:reads:reading top:tops:topping "
-    "fill:fills:filling add:adds:adding obscure:obscures:obscuring"
+    "show capture feature depict display reveal hold wear carry cover surround frame line cross face cast "
+    "reflect touch block overlook support contain include create form illuminate cause resemble bisect "
+    "flank read top fill add obscure serve spell paint push pull lift throw catch kick hit ride drive "
+    "climb chase watch greet feed pet hug embrace grip clutch grasp raise lower place wave point shade "
+    "hide conceal expose separate divide connect join border edge outline mark label brighten darken dot "
+    "crown adorn decorate accent complement contrast suggest indicate give lend provide offer make take "
+    "present portray illustrate highlight emphasize mirror echo span bridge encircle enclose occupy "
+    "dominate share stretch pour cook eat drink play use approach pass enter examine inspect guide lead "
+    "trace cradle balance clean sweep carve trim slice hang house host flood coat drape shelter guard"
 )
 PARTICIPLES = _words(
     "placed parked seated situated located positioned mounted attached painted printed written carved "
@@ -116,21 +126,3 @@ CORNERS = (
     "far left",
     "near right",
 )
-PLURALS_ODD = {
-    "leaf": "leaves",
-    "man": "men",
-    "woman": "women",
-    "child": "children",
-    "person": "people",
-    "foot": "feet",
-    "goose": "geese",
-    "sheep": "sheep",
-    "fish": "fish",
-    "knife": "knives",
-    "shelf": "shelves",
-    "butterfly": "butterflies",
-    "valley": "valleys",
-    "body": "bodies",
-    "balcony": "balconies",
-    "alley": "alleys",
-}

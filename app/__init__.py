@@ -2,6 +2,7 @@
 
 import os
 
-# Both must be set before gradio or huggingface_hub are imported anywhere: then neither looks anything up outside.
+# Both must be set before gradio or huggingface_hub are imported anywhere: then neither looks anything up
+# outside.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -50,7 +50,8 @@ class EncoderCache:
         from specs_core.encoder import load_encoder
 
         key = resolve(name or self._default).name
-        # The lock is held while loading: a second visitor then waits for the one load instead of doubling the memory.
+        # The lock is held while loading: a second visitor then waits for the one load instead of doubling the
+        # memory.
         with self._lock:
             if key not in self._loaded:
                 while len(self._loaded) >= self._capacity:

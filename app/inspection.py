@@ -62,8 +62,8 @@ def checked_caption(caption: str | None, settings: Settings) -> tuple[str, tuple
     caption = caption or ""
     if len(caption) > settings.max_caption_characters:
         raise CaptionError(
-            f"The caption has {len(caption):,} characters; at most {settings.max_caption_characters:,} are read. "
-            "Shorten it and score again"
+            f"The caption has {len(caption):,} characters; at most {settings.max_caption_characters:,} are "
+            "read. Shorten it and score again"
         )
     words = len(caption.split())
     if words > settings.max_caption_words:
@@ -71,7 +71,7 @@ def checked_caption(caption: str | None, settings: Settings) -> tuple[str, tuple
             f"The caption has {words:,} words; at most {settings.max_caption_words:,} are read. "
             "Shorten it and score again"
         )
-    # Control characters and lone surrogates have no meaning in a caption, and a database refuses some of them.
+    # Control characters and lone surrogates have no meaning in a caption, and databases refuse some of them.
     kept = "".join(
         " " if unicodedata.category(char) in ("Cc", "Cs") and char not in _KEPT_CONTROLS else char
         for char in caption.replace("\r\n", "\n").replace("\r", "\n")
@@ -104,17 +104,16 @@ def inspect_caption(
         on_stage: Called with how far the work is, in [0, 1], and what is being done, in words.
 
     Raises:
-        SpecsError: If the image, the caption or the model will not do; the message is a sentence for the page.
+        SpecsError: If the image, the caption or the model will not do; the message is one for the page.
     """
     stage = on_stage or (lambda share, words: None)
     if not image_path:
         raise ImageError("There is no image yet. Upload, paste or take one, or choose an example")
     text, caption_notes = checked_caption(caption, context.settings)
     # Imported here: the page must be up before the parser and torch are.
+    from app.photographs import looks_like_a_drawn_scene
     from specs_core.curve import curve_record, score_curve
     from specs_core.images import load_image
-
-    from app.photographs import looks_like_a_drawn_scene
 
     stage(0.05, "Reading the image")
     loaded = load_image(image_path)
@@ -150,9 +149,8 @@ def store_item(context: AppContext, inspection: Inspection) -> str:
     """
     from annotations.items import add_image, add_item
     from annotations.scores import save_scores
-    from specs_core.images import read_image
-
     from app.pictures import pixel_sha256
+    from specs_core.images import read_image
 
     image = read_image(inspection.image_path)
     image_id = add_image(

@@ -63,7 +63,7 @@ def chip_text(settings: Settings, choice: str | None) -> str:
 
 
 def describe(settings: Settings, choice: str | None) -> str:
-    """Return one line on a model for the person who chooses it: use, licence, and whether it is downloaded first."""
+    """Return one line on a model for the person who chooses it: use, licence, whether it is here."""
     checkpoint = chosen_checkpoint(settings, choice)
     parts = [checkpoint.note] if checkpoint.note else []
     if checkpoint.licence != "unknown":

@@ -10,8 +10,8 @@ import gradio as gr
 class PictureInput(gr.Image):
     """Gradio's image field, handing on the uploaded file's path and nothing else.
 
-    Gradio's own field opens and may decode the file, which a small file of 400 megapixels turns into a gigabyte;
-    here nothing reads it before ``specs_core.images`` has checked its header.
+    Gradio's own field opens and may decode the file, which a small file of 400 megapixels turns into a
+    gigabyte; here nothing reads it before ``specs_core.images`` has checked its header.
     """
 
     # Tells Gradio that the page shows this as its own image field.

@@ -18,7 +18,7 @@ _LOSSLESS_PIXELS = 2_000_000
 
 
 def pixel_sha256(image: Image.Image) -> str:
-    """Return the SHA-256 of an image's mode, size and pixels, which re-encoding without loss does not change."""
+    """Return the SHA-256 of an image's mode, size and pixels; re-encoding without loss does not change it."""
     digest = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
     digest.update(image.tobytes())
     return digest.hexdigest()

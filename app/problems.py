@@ -29,7 +29,7 @@ def shown_on_page() -> Iterator[None]:
     """Turn the errors that the libraries raise on purpose into errors on the page.
 
     Raises:
-        gradio.Error: In place of a SpecsError or an AnnotationError; anything else is a bug and passes through.
+        gradio.Error: In place of a SpecsError or an AnnotationError; anything else is a bug and passes.
     """
     try:
         yield

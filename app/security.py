@@ -57,12 +57,12 @@ def is_own_origin(origin: str, host: str, allowed_origins: Iterable[str] = ()) -
 class Guard:
     """ASGI middleware: refuses foreign hosts and foreign origins, and sets the security headers.
 
-    A request that changes something carries the Origin of the page that made it; one without an Origin header does
-    not come from a page (curl, the health check) and passes.
+    A request that changes something carries the Origin of the page that made it; one without an Origin header
+    does not come from a page (curl, the health check) and passes.
 
     Args:
         app: The application behind it.
-        trusted_hosts: Host names that requests may be addressed to, which stops DNS rebinding; ``*`` allows all.
+        trusted_hosts: Host names that requests may be addressed to, against DNS rebinding; ``*`` allows all.
         allowed_origins: Further origins whose pages may post.
         frame_ancestors: Origins that may show the app in a frame, besides its own.
     """
@@ -88,6 +88,7 @@ class Guard:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return

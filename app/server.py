@@ -47,7 +47,9 @@ def create_app(context: AppContext) -> FastAPI:
     settings = context.settings
     app = FastAPI(title="SPECS Lens", docs_url=None, redoc_url=None, openapi_url=None)
     # Gradio answers any Origin with credentials unless its parent has a CORS policy of its own.
-    app.add_middleware(CORSMiddleware, allow_origins=list(settings.allowed_origins), allow_methods=["GET", "POST"])
+    app.add_middleware(
+        CORSMiddleware, allow_origins=list(settings.allowed_origins), allow_methods=["GET", "POST"]
+    )
     app.add_middleware(
         Guard,
         trusted_hosts=settings.trusted_hosts,
@@ -96,7 +98,7 @@ def create_app(context: AppContext) -> FastAPI:
 
 
 def _warm_up(context: AppContext) -> None:
-    """Load the default model and the parser in the background, so that the first score need not wait for them."""
+    """Load the default model and the parser, so that the first score need not wait for them."""
     from specs_core.errors import SpecsError
     from specs_core.segmentation import segment
 
@@ -122,7 +124,9 @@ def _port_is_free(host: str, port: int) -> bool:
 def _should_open_browser(settings: Settings) -> bool:
     if settings.open_browser is not None:
         return settings.open_browser
-    has_display = sys.platform == "darwin" or any(name in os.environ for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    has_display = sys.platform == "darwin" or any(
+        name in os.environ for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
     return has_display and sys.stdout.isatty()
 
 

@@ -35,9 +35,9 @@ class Settings(BaseSettings):
         max_upload_mb: Largest accepted upload in megabytes.
         max_caption_words: Longest accepted caption, in words.
         max_caption_characters: Longest accepted caption, in characters.
-        allowed_hosts: Host names that requests may be addressed to, comma-separated; ``*`` allows all. Empty means
-            the loopback names when listening on loopback, and all otherwise.
-        allowed_origins: Further origins (``https://example.org``) whose pages may post to the app, comma-separated.
+        allowed_hosts: Host names that requests may be addressed to, comma-separated; ``*`` allows all. Empty
+            means the loopback names when listening on loopback, and all otherwise.
+        allowed_origins: Further origins (``https://example.org``) whose pages may post, comma-separated.
         open_browser: Open the page in a browser after the start; by default only when started by hand.
     """
 

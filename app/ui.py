@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 _ASSETS = Path(__file__).parent / "assets"
-_STYLES = ("style.css", "inspect.css", "cards.css", "rate.css", "analyse.css")
+_STYLES = ("style.css", "inspect.css", "results.css", "cards.css", "rate.css", "analyse.css")
 _SCRIPTS = ("frame.js",)
 _SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"]
 _MONO_FONT = ["ui-monospace", "SFMono-Regular", "DejaVu Sans Mono", "monospace"]
 
 _BRAND = (
     '<a class="lens-brand" href="/">SPECS Lens</a>'
-    '<button class="lens-theme" type="button" aria-label="Switch between light and dark" title="Light or dark">'
+    '<button class="lens-theme" type="button" aria-label="Switch between light and dark">'
     '<span aria-hidden="true">◐</span></button>'
 )
 
 
 def lens_theme() -> gr.themes.Base:
-    """Return the Gradio theme: every colour is a variable of style.css, so light and dark are decided there."""
+    """Return the Gradio theme; every colour is a variable of style.css, where light and dark are decided."""
     both = {
         "body_background_fill": "var(--paper)",
         "body_text_color": "var(--ink)",
@@ -116,8 +116,8 @@ def build_ui(context: AppContext) -> gr.Blocks:
                 rate_page = rate.build(context, rate_tab)
             with gr.Tab("Analyse", id="analyse", elem_id="page-analyse") as analyse_tab:
                 analyse.build(context, analyse_tab)
-        # The Rate page listens to changes of `requested_item`, an (item id, serial number) pair: the number makes a
-        # second request for the same item a change as well.
+        # The Rate page listens to changes of `requested_item`, an (item id, serial number) pair: the number
+        # makes a second request for the same item a change as well.
         inspect_page.rate_button.click(
             inspect_page.hand_over,
             inputs=inspect_page.hand_over_inputs,

@@ -55,7 +55,9 @@ class InspectPage:
 
 def text_html(value: str, **options: Any) -> gr.HTML:
     """Return a component that shows its value as plain text."""
-    return gr.HTML(value, html_template=_TEXT_TEMPLATE, js_on_load=_TEXT_SCRIPT, apply_default_css=False, **options)
+    return gr.HTML(
+        value, html_template=_TEXT_TEMPLATE, js_on_load=_TEXT_SCRIPT, apply_default_css=False, **options
+    )
 
 
 def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
@@ -87,7 +89,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                     label="Caption",
                     lines=5,
                     max_lines=12,
-                    placeholder="Describe the image in detail; the score is made for captions of 60 tokens and more.",
+                    placeholder="Describe the image in detail; the score is made for 60 tokens and more.",
                     elem_id="caption",
                 )
                 with gr.Row(elem_classes="lens-choices"):
@@ -100,25 +102,41 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                         min_width=110,
                     )
                     segmenter = gr.Dropdown(
-                        list(SEGMENTERS), value=SEGMENTERS[0], label="Units", elem_id="segmenter",
-                        filterable=False, min_width=110,
+                        list(SEGMENTERS),
+                        value=SEGMENTERS[0],
+                        label="Units",
+                        elem_id="segmenter",
+                        filterable=False,
+                        min_width=110,
                     )
                     score_button = gr.Button("Score", variant="primary", elem_id="score-button", min_width=80)
                 model_note = text_html(describe(context.settings, model.value), elem_id="model-note")
             examples = _examples_card()
         with gr.Column(elem_classes="lens-col", elem_id="inspect-results"):
-            with gr.Column(elem_classes="lens-card lens-notice", elem_id="photo-notice", visible=False) as photo:
+            with gr.Column(
+                elem_classes="lens-card lens-notice", elem_id="photo-notice", visible=False
+            ) as photo:
                 gr.HTML(photograph_notice(), js_on_load=None, apply_default_css=False)
-                switch_button = gr.Button("Download specs and switch to it", size="sm", elem_id="switch-button")
+                switch_button = gr.Button(
+                    "Download specs and switch to it", size="sm", elem_id="switch-button"
+                )
             gr.HTML(elem_id="notices", **_HOST)
             with gr.Column(elem_classes="lens-card", elem_id="curve-card"):
                 gr.HTML(elem_id="headline", **_HOST)
                 plot = gr.Plot(
-                    empty_figure(_EMPTY_CURVE), show_label=False, elem_id="curve", elem_classes="lens-curve",
+                    empty_figure(_EMPTY_CURVE),
+                    show_label=False,
+                    elem_id="curve",
+                    elem_classes="lens-curve",
                     container=False,
                 )
                 threshold = gr.Slider(
-                    0, _MAX_THRESHOLD, value=0, step=0.001, elem_id="threshold", buttons=[],
+                    0,
+                    _MAX_THRESHOLD,
+                    value=0,
+                    step=0.001,
+                    elem_id="threshold",
+                    buttons=[],
                     label="Dip threshold: a fall of more than this, in cosine, is a dip",
                 )
             with gr.Column(elem_classes="lens-card", elem_id="caption-card"):
@@ -140,7 +158,11 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
 
     def view_of(shown: Inspection, cut: float) -> dict[str, Any]:
         return inspection_view(
-            shown.record, context_length=shown.context_length, threshold=cut, notes=shown.notes, serial=shown.serial
+            shown.record,
+            context_length=shown.context_length,
+            threshold=cut,
+            notes=shown.notes,
+            serial=shown.serial,
         )
 
     def score(
@@ -213,7 +235,10 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             return store_item(context, shown), time.monotonic_ns()
 
     model_work: dict[str, Any] = {
-        "concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private", "show_progress_on": plot,
+        "concurrency_id": "model",
+        "concurrency_limit": 1,
+        "api_visibility": "private",
+        "show_progress_on": plot,
     }
     quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
     scoring: dict[str, Any] = {

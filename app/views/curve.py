@@ -1,7 +1,7 @@
 """The curve of one caption as a plotly figure.
 
-The figure's own colours are those of the light page; the style sheet repaints them from its variables, so the same
-figure follows a change of theme without being sent again.
+The figure's own colours are those of the light page; the style sheet repaints them from its variables, so the
+same figure follows a change of theme without being sent again.
 """
 
 from __future__ import annotations
@@ -67,7 +67,12 @@ def _layout(units: int) -> go.Layout:
         hovermode="x",
         hoverdistance=60,
         dragmode=False,
-        hoverlabel={"align": "left", "bgcolor": _CARD, "bordercolor": _LINE, "font": {"color": _INK, "size": 13}},
+        hoverlabel={
+            "align": "left",
+            "bgcolor": _CARD,
+            "bordercolor": _LINE,
+            "font": {"color": _INK, "size": 13},
+        },
         uirevision="curve",
         xaxis={
             **axis,
@@ -111,8 +116,8 @@ def empty_figure(message: str = "") -> go.Figure:
 def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure:
     """Draw the similarity after each detail unit, with the dips in a second colour and as triangles.
 
-    Shape number i is the band behind unit i (the page marks the chosen unit there); trace 0 is the line with a point
-    for every unit, trace 1 the dips.
+    Shape number i is the band behind unit i (the page marks the chosen unit there); trace 0 is the line with
+    a point for every unit, trace 1 the dips.
 
     Args:
         record: A curve as ``specs_core.curve.curve_record`` gives it.

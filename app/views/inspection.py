@@ -33,7 +33,7 @@ def with_threshold(record: dict[str, Any], threshold: float) -> dict[str, Any]:
 
 
 def record_csv(record: dict[str, Any]) -> str:
-    """Return a curve's units as CSV, one row a unit; text that a spreadsheet would run is quoted with an apostrophe."""
+    """Return a curve's units as CSV, one row a unit; text that a spreadsheet would run gets an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_CSV_COLUMNS)
@@ -50,8 +50,8 @@ def explain_unit(unit: dict[str, Any], *, number: int, context_length: int) -> s
     similarity, delta = unit["similarity"], unit["delta"]
     if similarity is None:
         return (
-            f"This unit lies beyond the model's {context_length} tokens. It was not read, so it carries no score: "
-            "nothing is said of it, good or bad."
+            f"This unit lies beyond the model's {context_length} tokens. It was not read, so it carries no "
+            "score: nothing is said of it, good or bad."
         )
     if delta is None:
         if number == 1:
@@ -60,17 +60,18 @@ def explain_unit(unit: dict[str, Any], *, number: int, context_length: int) -> s
     if unit["dip"]:
         return (
             f"Read in order, this unit lowers the similarity from {unsigned(similarity - delta)} to "
-            f"{unsigned(similarity)}: a dip. The model finds less of it in the image than of what stands before it. "
-            "That is a hint where to look, not a verdict; small, rare or hard-to-see details dip as well."
+            f"{unsigned(similarity)}: a dip. The model finds less of it in the image than of what stands "
+            "before it. That is a hint where to look, not a verdict; small, rare or hard-to-see "
+            "details dip as well."
         )
     if delta < 0:
         return (
-            f"This unit lowers the similarity by {unsigned(-delta)}, which is within the threshold and so not "
-            "counted as a dip."
+            f"This unit lowers the similarity by {unsigned(-delta)}, which is within the threshold and so "
+            "not counted as a dip."
         )
     return (
-        f"This unit raises the similarity from {unsigned(similarity - delta)} to {unsigned(similarity)}: the model "
-        "finds it in the image. A rise is no proof either; a wrong detail can hide among right ones."
+        f"This unit raises the similarity from {unsigned(similarity - delta)} to {unsigned(similarity)}: the "
+        "model finds it in the image. A rise is no proof either; a wrong detail can hide among right ones."
     )
 
 
@@ -80,13 +81,14 @@ def _notices(record: dict[str, Any], context_length: int, notes: tuple[str, ...]
     if beyond:
         units = "unit lies" if beyond == 1 else "units lie"
         notices.append(
-            f"The caption has {record['tokens']} tokens; {record['model']} reads {context_length}. The last {beyond} "
-            f"{units} beyond the model's {context_length} tokens and carr{'ies' if beyond == 1 else 'y'} no score."
+            f"The caption has {record['tokens']} tokens; {record['model']} reads {context_length}. The last "
+            f"{beyond} {units} beyond the model's {context_length} tokens and carr"
+            f"{'ies' if beyond == 1 else 'y'} no score."
         )
     if record["tokens"] < SHORT_CAPTION_TOKENS:
         notices.append(
-            f"The caption has {record['tokens']} tokens. Below {SHORT_CAPTION_TOKENS} the authors of SPECS recommend "
-            "plain CLIP (choose clip-b32); from there on, SPECS."
+            f"The caption has {record['tokens']} tokens. Below {SHORT_CAPTION_TOKENS} the authors of SPECS "
+            "recommend plain CLIP (choose clip-b32); from there on, SPECS."
         )
     return notices
 
@@ -94,9 +96,10 @@ def _notices(record: dict[str, Any], context_length: int, notes: tuple[str, ...]
 def photograph_notice() -> str:
     """Return the words, as HTML, for a photograph under a model that knows drawn scenes only."""
     return (
-        "<p><b>This looks like a photograph, and the model scenes knows drawn scenes only.</b> Its numbers here say "
-        "nothing about the caption. The model specs is made for photographs; it is downloaded once, which needs a "
-        "network. Its weights were trained on ShareGPT4V (CC BY-NC 4.0: not for commercial use).</p>"
+        "<p><b>This looks like a photograph, and the model scenes knows drawn scenes only.</b> Its numbers "
+        "here say nothing about the caption. The model specs is made for photographs; it is downloaded once, "
+        "which needs a network. Its weights were trained on ShareGPT4V (CC BY-NC 4.0: "
+        "not for commercial use).</p>"
     )
 
 

@@ -20,7 +20,9 @@ def test_model_choices_are_the_known_models_with_the_bundled_one_chosen() -> Non
     assert default_choice(Settings()) == "scenes"
 
 
-def test_model_choices_with_a_file_of_ones_own_show_its_name_and_never_its_folder(tiny_checkpoint: Path) -> None:
+def test_model_choices_with_a_file_of_ones_own_show_its_name_and_never_its_folder(
+    tiny_checkpoint: Path,
+) -> None:
     settings = Settings(model=str(tiny_checkpoint))
     assert model_choices(settings)[0] == ("tiny.safetensors", CUSTOM_MODEL)
     assert default_choice(settings) == CUSTOM_MODEL

@@ -20,7 +20,8 @@ def client(**options: object) -> TestClient:
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:7861", "http://127.0.0.1", "file://127.0.0.1:7860", ""]
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1:7861", "http://127.0.0.1", "file://127.0.0.1:7860", ""],
 )
 def test_guard_with_a_foreign_origin_refuses_changes(method: str, origin: str) -> None:
     response = client().request(method, "/", headers={"origin": origin})

@@ -39,15 +39,21 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def server(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the running app, with a tiny random model and an empty database."""
-    folder = tmp_path_factory.mktemp("server")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which the running app keeps its images and its database."""
+    return tmp_path_factory.mktemp("server") / "data"
+
+
+@pytest.fixture(scope="session")
+def server(tiny_checkpoint: Path, data_folder: Path) -> Iterator[str]:
+    """Address of the running app, with a tiny random model and a database that is empty at first."""
+    folder = data_folder.parent
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECS_")} | {
         "SPECS_PORT": str(port),
-        "SPECS_DATA": str(folder / "data"),
+        "SPECS_DATA": str(data_folder),
         "SPECS_MODEL": str(tiny_checkpoint),
         "SPECS_OPEN_BROWSER": "false",
         "GRADIO_TEMP_DIR": str(folder / "uploads"),
@@ -59,7 +65,11 @@ def server(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     log = folder / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app"], cwd=REPOSITORY, env=environment, stdout=out, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "app"],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
         url = f"http://127.0.0.1:{port}"
         try:
@@ -100,7 +110,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, server: str) -> Iterator[OpenPage]:
-    """Open the app: `open_page(theme="dark", width=390)`; at the end no page may have failed or looked outside."""
+    """Open the app, as in `open_page(theme="dark", width=390)`; no page may fail or look outside."""
     pages: list[Page] = []
     faults: list[str] = []
 
@@ -113,7 +123,9 @@ def open_page(browser: Browser, server: str) -> Iterator[OpenPage]:
             route.abort()
 
     def open_it(*, theme: str = "light", width: int = 1280, height: int = 900) -> Page:
-        page = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True).new_page()
+        page = browser.new_context(
+            viewport={"width": width, "height": height}, accept_downloads=True
+        ).new_page()
         pages.append(page)
         page.set_default_timeout(STEP_MILLISECONDS)
         page.route("**/*", only_local)

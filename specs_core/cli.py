@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
-        return run(args)
+        code = run(args)
+        sys.stdout.flush()  # here rather than at exit, where a closed pipe could no longer be caught
+        return code
     except SpecsError as error:
         print(f"specs: {' '.join(str(error).split())}", file=sys.stderr)
         return USER_ERROR

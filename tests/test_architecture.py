@@ -56,7 +56,7 @@ REGISTRIES = tuple(
     )
 )
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:work|root|Users|tmp/\w+|home/(?!user\b)\w+)/")
-UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME)\b")
 
 
 def tracked_files() -> list[Path]:

@@ -134,9 +134,8 @@ def _adds_phrase(sentence: Span, token: Token, start: int) -> bool:
 def _bound(sentence: Span, token: Token, preposition: str, start: int) -> bool:
     """Tell whether a phrase completes the word before it and so cannot be cut off."""
     side = token.lower_ in lexicon.SIDES
-    head = token.head
     if preposition == "to":
-        return not side or any(word.lower_ == "from" for word in sentence.doc[head.i : start])
+        return not side or any(word.lower_ == "from" for word in sentence.doc[sentence.start : start])
     if preposition in lexicon.BOUND_PREPOSITIONS or (
         preposition == "from" and token.dep_ == "nmod" and not side
     ):

@@ -31,6 +31,15 @@ EXPECTED = {
     "placed subject": "A large red car | is parked in the middle.",
     "short subject": "A car is parked in the middle.",
     "picture as subject": "A full shot shows a painted yellow traffic signal.",
+    "with behind an adjective": "The trees are leafless | with twisted branches.",
+    "picturing passive": "A trio of baboons is captured | against a backdrop of boulders.",
+    "comparison of place": "A cable hangs above the bridge | closer to the foreground.",
+    "from and to": "A crack runs from the bottom of the photo to the top.",
+    "place inside with": "The ear is whole | with a small piece of stone behind it.",
+    "one article for two nouns": "She has the broad nose and boxy muzzle.",
+    "verb that waits": "The bird is near the lamp, | which illuminates and gives a sheen to its plumage.",
+    "hyphens": "The skyline extends from left-to-right.",
+    "side behind a comma": "The big car is placed at the top, | left of the kite.",
     "quotation": "The sign reads “Stop and look at the cat on the wall”.",
 }
 

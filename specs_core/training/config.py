@@ -20,6 +20,7 @@ class Stage:
         detail: Range of the level of detail of the captions (`write_caption`).
         batch: Captions of a step, each with an image of its own.
         facts: Weight of the fact loss at the start and at the end of the stage, linear between.
+        rate: Factor on the scheduled learning rate, likewise.
     """
 
     steps: int
@@ -27,6 +28,7 @@ class Stage:
     detail: tuple[float, float]
     batch: int
     facts: tuple[float, float]
+    rate: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class TrainConfig:
         stages: The curriculum.
         weights: Of the losses.
         learning_rate: Peak of the cosine schedule.
+        decay_steps: Steps after which that schedule reaches a hundredth of its peak.
         weight_decay: AdamW's, on matrices only.
         warmup: Steps to the peak.
         clip_norm: Largest norm of the gradient.
@@ -74,6 +77,7 @@ class TrainConfig:
     stages: tuple[Stage, ...]
     weights: Weights
     learning_rate: float
+    decay_steps: int
     weight_decay: float
     warmup: int
     clip_norm: float

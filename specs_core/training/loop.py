@@ -199,18 +199,20 @@ class Trainer:
         return True
 
     def learning_rate(self) -> float:
-        """Return the rate of the current step: linear warm-up, then a cosine to a hundredth of the peak."""
+        """Return the rate of the current step: warm-up, then a cosine, times the stage's own factor."""
         config = self.config
         if self.step < config.warmup:
             return config.learning_rate * (self.step + 1) / config.warmup
-        progress = (self.step - config.warmup) / max(1, config.steps - config.warmup)
-        return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+        decayed = min(1.0, (self.step - config.warmup) / max(1, config.decay_steps - config.warmup))
+        stage, progress = config.stage_at(self.step)
+        factor = _between(stage.rate, progress)
+        return factor * config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * decayed)))
 
     def train_step(self, batch: SceneBatch) -> dict[str, float]:
         """Take one optimiser step and return the terms of the loss."""
         config = self.config
         stage, progress = config.stage_at(self.step)
-        fact_weight = stage.facts[0] + (stage.facts[1] - stage.facts[0]) * progress
+        fact_weight = _between(stage.facts, progress)
         self.model.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
@@ -246,6 +248,10 @@ class Trainer:
             "training": {"steps": self.step, "seconds": self.seconds},
         }
         path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _between(ends: tuple[float, float], progress: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * progress
 
 
 def _first(samples: list[SceneBatch]) -> SceneBatch:

@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     with tqdm(total=config.steps, unit="step", smoothing=0.05) as bar:
 
         def on_step(step: int, terms: dict[str, float]) -> None:
+            if bar.n == 0:
+                bar.initial = bar.n = step - 1  # a resumed training does not count the steps before it
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{terms['total']:.3f}", refresh=False)
 

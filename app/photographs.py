@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 # Drawn scenes lie on areas of one colour; photographs have noise and gradients almost everywhere. Measured
 # share of pixels that differ by at most 3 of 255 from their right and lower neighbours: in 300 drawn scenes
-# at least .81, as JPEG at quality 75 at least .60, scaled to 96 pixels at least .58; in eight photographs .06 to
-# .37.
+# at least .81, as JPEG at quality 75 at least .60, scaled to 96 pixels at least .58; in eight photographs
+# .06 to .37.
 _FLAT_SHARE = 0.48
 _FLAT_DIFFERENCE = 3
 _SIDE = 256

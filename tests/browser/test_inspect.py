@@ -10,9 +10,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 CAPTION = (
-    "A drawing of a few things. A red disc floats on the left, above the green ground. A blue square stands on the "
-    "right. To its left there is a large purple dog. A small yellow moon hangs in the upper right corner. Behind "
-    "everything is a pale sky without a single cloud. In the middle nothing is to be seen at all."
+    "A drawing of a few things. A red disc floats on the left, above the green ground. A blue square stands "
+    "on the right. To its left there is a large purple dog. A small yellow moon hangs in the upper right "
+    "corner. Behind everything is a pale sky without a single cloud. In the middle nothing is to be seen."
 )
 OpenPage = Callable[..., Page]
 

@@ -85,8 +85,10 @@ const apply = () => {
     row.setAttribute("aria-label", `Point ${index + 1}: SPECS ${point.score}, human overall ${point.human}`);
     row.addEventListener("focus", () => show(index));
     row.addEventListener("blur", hide);
-    row.addEventListener("mouseenter", () => show(index));
-    row.addEventListener("mouseleave", hide);
+    // A row that scrolls under a resting mouse must not take the card from the one that the keyboard is on.
+    const byMouse = (action) => () => { if (!list.contains(document.activeElement)) action(); };
+    row.addEventListener("mouseenter", byMouse(() => show(index)));
+    row.addEventListener("mouseleave", byMouse(hide));
     row.addEventListener("click", () => pin(index));
     return row;
   });

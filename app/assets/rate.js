@@ -122,6 +122,7 @@ const choose = (index, answer) => {
 const changed = () => {
   // A form that may have arrived already must not be sent again under the same nonce with other answers.
   if (form.attempted) { form.nonce = newNonce(); form.attempted = false; }
+  form.refused = false;
   paint();
   clearTimeout(draftTimer);
   draftTimer = setTimeout(saveDraft, 350);
@@ -153,8 +154,9 @@ const saveDraft = () => {
     if (mine.receipt || mine.submitting) return;
     const reply = await server.save_draft(answersOf(mine)).catch(() => undefined);
     if (form === mine && !mine.receipt && !mine.submitting) {
-      if (reply?.saved_at) say(`draft saved ${clock(reply.saved_at)} ✓`, "ok");
-      else say(reply?.problem ?? "Draft not saved: the server does not answer. Your answers are still here.", "bad");
+      // What a submission was refused for stays until the rater has changed something.
+      if (reply?.saved_at && !mine.refused) say(`draft saved ${clock(reply.saved_at)} ✓`, "ok");
+      else if (!reply?.saved_at) say(reply?.problem ?? "Draft not saved: the server does not answer. Your answers are still here.", "bad");
     }
   });
 };
@@ -173,6 +175,7 @@ const submit = async () => {
   if (open.length) {
     const units = open.filter((index) => index < value.units.length).length;
     const scales = open.length - units;
+    form.refused = true;
     say(["Still open:", units ? `${units} ${units === 1 ? "unit" : "units"}` : "", units && scales ? "and" : "",
       scales ? `${scales} of the three scales` : ""].filter(Boolean).join(" "), "bad");
     moveTo(open[0]);

@@ -35,7 +35,7 @@ EXPECTED = {
     "picturing passive": "A trio of baboons is captured | against a backdrop of boulders.",
     "comparison of place": "A cable hangs above the bridge | closer to the foreground.",
     "from and to": "A crack runs from the bottom of the photo to the top.",
-    "place inside with": "The ear is whole | with a small piece of stone behind it.",
+    "place inside with": "The wall is white, | with a small window near the old door.",
     "one article for two nouns": "She has the broad nose and boxy muzzle.",
     "verb that waits": "The bird is near the lamp, | which illuminates and gives a sheen to its plumage.",
     "hyphens": "The skyline extends from left-to-right.",

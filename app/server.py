@@ -45,15 +45,14 @@ def create_app(context: AppContext) -> FastAPI:
     from app.ui import build_ui, page_options
 
     settings = context.settings
+    origins = (*settings.allowed_origins, *_space_origin())
     app = FastAPI(title="SPECS Lens", docs_url=None, redoc_url=None, openapi_url=None)
     # Gradio answers any Origin with credentials unless its parent has a CORS policy of its own.
-    app.add_middleware(
-        CORSMiddleware, allow_origins=list(settings.allowed_origins), allow_methods=["GET", "POST"]
-    )
+    app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"])
     app.add_middleware(
         Guard,
         trusted_hosts=settings.trusted_hosts,
-        allowed_origins=settings.allowed_origins,
+        allowed_origins=origins,
         frame_ancestors=(_SPACE_FRAME,) if "SPACE_ID" in os.environ else (),
     )
 
@@ -86,6 +85,7 @@ def create_app(context: AppContext) -> FastAPI:
         path="/",
         footer_links=[],
         run_history=False,
+        favicon_path=str(_ASSETS / "favicon.png"),
         ssr_mode=False,
         enable_monitoring=False,
         show_error=False,
@@ -95,6 +95,12 @@ def create_app(context: AppContext) -> FastAPI:
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         **page_options(),
     )
+
+
+def _space_origin() -> tuple[str, ...]:
+    """Return the address under which Hugging Face serves this Space, where this is one."""
+    host = os.environ.get("SPACE_HOST")
+    return (f"https://{host}",) if host else ()
 
 
 def _warm_up(context: AppContext) -> None:
@@ -133,6 +139,8 @@ def _should_open_browser(settings: Settings) -> bool:
 def main() -> int:
     """Start the app with the settings of the environment and return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # Its steps are of no interest to whoever starts the app; what goes wrong is told below.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = Settings()
     except ValidationError as error:

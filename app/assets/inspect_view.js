@@ -79,7 +79,8 @@ const showHeadline = () => {
   if (values.over) tokens.append(h("span", { class: "lens-k" }, " (not all read)"));
   host("headline").replaceChildren(
     h("div", { class: "lens-headline" }, figure("SPECS", values.score, true), figure("cosine", values.cosine), tokens,
-      count, h("span", { class: values.has_dips ? "lens-dip" : "lens-k" }, values.dips)));
+      count, h("span", { class: values.has_dips ? "lens-dip" : "lens-k" }, values.dips),
+      view ? h("span", { class: "lens-k lens-by" }, `by ${view.model}`) : null));
 };
 
 const showNotices = () => {

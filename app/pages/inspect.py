@@ -86,7 +86,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 )
             with gr.Column(elem_classes="lens-card"):
                 caption = gr.Textbox(
-                    label="Caption",
+                    label="Caption (Ctrl+Enter scores it)",
                     lines=5,
                     max_lines=12,
                     placeholder="Describe the image in detail; the score is made for 60 tokens and more.",

@@ -15,13 +15,25 @@ import plotly.graph_objects as go
 HEIGHT = 300
 _INK, _SOFT, _LINE = "#1d2330", "#5d6779", "#e3e4e0"
 _BLUE, _DIP, _BAND, _CARD = "#0072b2", "#d55e00", "#fbe9dd", "#ffffff"
-# More labels than this overlap on a narrow page; the hover and the table still have every number.
+# More labels than this overlap on a narrow page, as do labels nearer than this share of the width; the hover
+# and the table still have every number.
 _MAX_LABELS = 8
+_LABEL_SHARE = 0.09
 _HOVER_WIDTH = 48
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """Return a number with its sign, a real minus and a fixed number of decimals."""
+    """Return a number with its sign, a real minus and a fixed number of decimals.
+
+    A number that would round to nothing keeps one decimal more, so that a small dip is not a dip of 0.
+    """
+    if value != 0 and abs(value) < 0.5 * 10**-digits:
+        sign, smallest = "−" if value < 0 else "+", 10 ** -(digits + 1)
+        return (
+            f"{sign}{abs(value):.{digits + 1}f}"
+            if abs(value) >= smallest
+            else f"{sign}<{smallest:.{digits + 1}f}"
+        )
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
@@ -51,6 +63,16 @@ def _hover_text(text: str) -> str:
     if len(lines) + 1 > len(shown):
         shown[-1] += " …"
     return "<br>".join(html.escape(part) for part in shown)
+
+
+def _labelled(units: list[dict[str, Any]], dip_numbers: list[int]) -> set[int]:
+    """Choose the dips that carry a number: the deepest first, none so near to another as to overlap it."""
+    chosen: set[int] = set()
+    for number in sorted(dip_numbers, key=lambda number: units[number - 1]["delta"]):
+        far_enough = all(abs(number - other) >= _LABEL_SHARE * len(units) for other in chosen)
+        if far_enough and len(chosen) < _MAX_LABELS:
+            chosen.add(number)
+    return chosen
 
 
 def _layout(units: int) -> go.Layout:
@@ -129,7 +151,7 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
     numbers = list(range(1, len(units) + 1))
     hover = [
         f"<b>{number} · {_hover_text(unit['text'])}</b><br>cosine {unsigned(unit['similarity'])}"
-        + ("" if unit["delta"] is None else f" &nbsp; delta {signed(unit['delta'])}")
+        + ("" if unit["delta"] is None else f" &nbsp; delta {html.escape(signed(unit['delta']))}")
         + (" &nbsp; ▼ dip" if dip else "")
         if unit["similarity"] is not None
         else ""
@@ -152,13 +174,16 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
         cliponaxis=False,
     )
     dip_numbers = [number for number, dip in zip(numbers, dips, strict=True) if dip]
-    labelled = len(dip_numbers) <= _MAX_LABELS
+    labelled = _labelled(units, dip_numbers)
     marks = go.Scatter(
         x=dip_numbers,
         y=[similarity[number - 1] for number in dip_numbers],
-        mode="markers+text" if labelled else "markers",
+        mode="markers+text",
         marker={"symbol": "triangle-down", "size": 15, "color": _DIP, "line": {"width": 0}},
-        text=[f"<b>{signed(units[number - 1]['delta'])}</b>" for number in dip_numbers],
+        text=[
+            f"<b>{html.escape(signed(units[number - 1]['delta']))}</b>" if number in labelled else ""
+            for number in dip_numbers
+        ],
         textposition="bottom center",
         textfont={"color": _DIP, "size": 12},
         hoverinfo="skip",
@@ -187,4 +212,5 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
         room = max(high - low, 0.02)
         # More room below than above, for the labels under the dips.
         layout.yaxis.range = [low - 0.18 * room, high + 0.1 * room]
+        layout.yaxis.tickformat = ".2f" if room > 0.08 else ".3f"
     return go.Figure(data=[line, marks], layout=layout)

@@ -217,6 +217,8 @@ def test_bad_input_is_answered_with_one_sentence_and_keeps_the_result(
     page.locator("#caption textarea").fill("a " * 5000)
     page.locator("#score-button").click()
     expect(page.locator(".toast-body").last).to_contain_text("5,000 words")
+    expect(page.locator("#curve .js-line").first).to_be_visible()
+    expect(page.locator("#curve .error")).to_be_hidden()
     page.locator("#caption textarea").fill("   ")
     page.locator("#score-button").click()
     expect(page.locator(".toast-body").last).to_contain_text("no caption yet")

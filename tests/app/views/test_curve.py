@@ -1,6 +1,7 @@
 """The figure of a curve."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -60,11 +61,13 @@ def test_curve_figure_breaks_long_texts_in_its_hover() -> None:
     assert hover.count("<br>") <= 5
 
 
-def test_curve_figure_names_no_more_ticks_than_fit_and_no_labels_for_many_dips() -> None:
+def test_curve_figure_names_no_more_ticks_than_fit_and_few_labels_for_many_dips() -> None:
     figure = curve_figure(record(*[0.5 - 0.01 * (number % 2) for number in range(60)]))
     assert len(figure.layout.xaxis.tickvals) <= 14
-    assert figure.data[1].mode == "markers"
     assert len(figure.data[1].x) == 30
+    labelled = [number for number, text in zip(figure.data[1].x, figure.data[1].text, strict=True) if text]
+    assert 2 <= len(labelled) <= 8
+    assert min(after - before for before, after in pairwise(labelled)) >= 6
 
 
 def test_curve_figure_keeps_the_visitors_zoom() -> None:
@@ -85,3 +88,15 @@ def test_is_dip_is_strict_and_needs_a_delta(delta: float | None, threshold: floa
 
 def test_numbers_have_a_real_minus_and_deltas_a_sign() -> None:
     assert (signed(0.0421), signed(-0.0421), unsigned(-0.5)) == ("+0.042", "−0.042", "−0.500")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.0004, "−0.0004"), (0.00021, "+0.0002"), (-1e-6, "−<0.0001"), (0.0, "+0.000")]
+)
+def test_signed_of_a_tiny_number_is_never_a_signed_zero(value: float, text: str) -> None:
+    assert signed(value) == text
+
+
+@pytest.mark.parametrize(("spread", "tickformat"), [(0.3, ".2f"), (0.03, ".3f")])
+def test_curve_figure_tells_the_ticks_of_a_flat_curve_apart(spread: float, tickformat: str) -> None:
+    assert curve_figure(record(0.2, 0.2 + spread)).layout.yaxis.tickformat == tickformat

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from specs_core.errors import ConfigError
+from specs_core.scenes.world import FACT_TYPES
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class Stage:
         batch: Captions of a step, each with an image of its own.
         facts: Weight of the fact loss at the start and at the end of the stage, linear between.
         rate: Factor on the scheduled learning rate, likewise.
+        learning_rate: Learning rate, likewise, in place of the schedule.
+        false_types: Types of fact that false units are drawn from, a type as often as it stands here; without
+            it, a unit is drawn first and then one of its types.
     """
 
     steps: int
@@ -28,7 +32,9 @@ class Stage:
     detail: tuple[float, float]
     batch: int
     facts: tuple[float, float]
-    rate: tuple[float, float]
+    rate: tuple[float, float] = (1.0, 1.0)
+    learning_rate: tuple[float, float] | None = None
+    false_types: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,8 @@ def _build(cls: type[Any], values: object, where: str) -> Any:
     if not isinstance(values, dict):
         raise ConfigError(f"{where} must be a table.")
     names = {field.name for field in fields(cls)}
-    unknown, missing = sorted(values.keys() - names), sorted(names - values.keys())
+    needed = {field.name for field in fields(cls) if field.default is MISSING}
+    unknown, missing = sorted(values.keys() - names), sorted(needed - values.keys())
     if unknown:
         raise ConfigError(f"{where} has unknown keys: {', '.join(unknown)}.")
     if missing:
@@ -141,6 +148,12 @@ def parse_config(text: str, *, name: str = "The configuration") -> TrainConfig:
         if stage.steps < 1 or stage.batch < 2 or not 2 <= stage.objects[0] <= stage.objects[1] <= 9:
             raise ConfigError(
                 f"{name}: a stage needs at least 1 step, a batch of 2, and 2 to 9 objects; got {stage}."
+            )
+    for stage in config.stages:
+        unknown = sorted(set(stage.false_types or ()) - set(FACT_TYPES))
+        if unknown:
+            raise ConfigError(
+                f"{name}: false_types must be of {', '.join(FACT_TYPES)}; got {', '.join(unknown)}."
             )
     return config
 

@@ -199,12 +199,14 @@ class Trainer:
         return True
 
     def learning_rate(self) -> float:
-        """Return the rate of the current step: warm-up, then a cosine, times the stage's own factor."""
+        """Return the current rate: the stage's own, or warm-up, then a cosine, times the stage's factor."""
         config = self.config
+        stage, progress = config.stage_at(self.step)
+        if stage.learning_rate is not None:
+            return _between(stage.learning_rate, progress)
         if self.step < config.warmup:
             return config.learning_rate * (self.step + 1) / config.warmup
         decayed = min(1.0, (self.step - config.warmup) / max(1, config.decay_steps - config.warmup))
-        stage, progress = config.stage_at(self.step)
         factor = _between(stage.rate, progress)
         return factor * config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * decayed)))
 

@@ -102,9 +102,12 @@ class SceneBatches(Dataset[SceneBatch]):
             write_caption(scene, rng, detail=stage.detail, opening=rng.random() < 0.75) for scene in scenes
         ]
         order = sorted(range(stage.batch), key=lambda i: len(captions[i].text))
-        return self._assemble([scenes[i] for i in order], [captions[i] for i in order], rng)
+        types = stage.false_types
+        return self._assemble([scenes[i] for i in order], [captions[i] for i in order], types, rng)
 
-    def _assemble(self, scenes: list[Scene], captions: list[Caption], rng: random.Random) -> SceneBatch:
+    def _assemble(
+        self, scenes: list[Scene], captions: list[Caption], types: tuple[str, ...] | None, rng: random.Random
+    ) -> SceneBatch:
         trees: list[PrefixTree] = []
         caption: list[int] = []
         is_branch: list[bool] = []
@@ -129,8 +132,9 @@ class SceneBatches(Dataset[SceneBatch]):
             beliefs += known[1:]
             branches = []
             for _ in range(self.config.false_units):
-                unit = rng.randrange(1, units)
-                false = self._false_phrase(text.phrases[unit], truth, captions, number, rng)
+                wanted = rng.choice(types) if types else None
+                unit = _draw_unit(text, wanted, rng)
+                false = self._false_phrase(text.phrases[unit], wanted, truth, captions, number, rng)
                 if false is None:
                     continue
                 words, told = false
@@ -162,7 +166,13 @@ class SceneBatches(Dataset[SceneBatch]):
         )
 
     def _false_phrase(
-        self, phrase: Phrase, truth: frozenset[Fact], captions: list[Caption], number: int, rng: random.Random
+        self,
+        phrase: Phrase,
+        wanted: str | None,
+        truth: frozenset[Fact],
+        captions: list[Caption],
+        number: int,
+        rng: random.Random,
     ) -> tuple[tuple[int, ...], tuple[Fact, ...]] | None:
         """Return a false unit's tokens and the facts that it asserts; None where it cannot be made."""
         if rng.random() < self.config.other_scene_share:
@@ -179,11 +189,22 @@ class SceneBatches(Dataset[SceneBatch]):
             return text_tokens(text), told
         if not phrase.slots:
             return None
-        types = sorted({slot.type for slot in phrase.pieces if isinstance(slot, Slot)})
-        chosen = rng.choice(types)
+        types = _types(phrase)
+        chosen = wanted if wanted in types else rng.choice(types)
         options = [i for i in phrase.slots if getattr(phrase.pieces[i], "type", None) == chosen]
         false = falsify(phrase, rng.choice(options), truth, rng)
         return text_tokens(false.text), false.facts()
+
+
+def _types(phrase: Phrase) -> list[str]:
+    return sorted({slot.type for slot in phrase.pieces if isinstance(slot, Slot)})
+
+
+def _draw_unit(caption: Caption, wanted: str | None, rng: random.Random) -> int:
+    """Return a unit after the first, one that tells a fact of the wanted type where there is one."""
+    units = range(1, len(caption.phrases))
+    telling = [unit for unit in units if wanted in _types(caption.phrases[unit])]
+    return rng.choice(telling or units)
 
 
 def _scene_targets(scenes: list[Scene]) -> dict[str, Tensor]:

@@ -19,6 +19,8 @@ _BLUE, _DIP, _BAND, _CARD = "#0072b2", "#d55e00", "#fbe9dd", "#ffffff"
 # and the table still have every number.
 _MAX_LABELS = 8
 _LABEL_SHARE = 0.09
+# With more units than this the points stand so close that a label would lie on the line.
+_MAX_LABELLED_UNITS = 24
 _HOVER_WIDTH = 48
 
 
@@ -68,6 +70,8 @@ def _hover_text(text: str) -> str:
 def _labelled(units: list[dict[str, Any]], dip_numbers: list[int]) -> set[int]:
     """Choose the dips that carry a number: the deepest first, none so near to another as to overlap it."""
     chosen: set[int] = set()
+    if len(units) > _MAX_LABELLED_UNITS:
+        return chosen
     for number in sorted(dip_numbers, key=lambda number: units[number - 1]["delta"]):
         far_enough = all(abs(number - other) >= _LABEL_SHARE * len(units) for other in chosen)
         if far_enough and len(chosen) < _MAX_LABELS:
@@ -206,6 +210,19 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
         }
         for number, dip in zip(numbers, dips, strict=True)
     ]
+    beyond = [number for number, value in zip(numbers, similarity, strict=True) if value is None]
+    if beyond:
+        layout.annotations = [
+            {
+                "text": "beyond the context: not read",
+                "x": (beyond[0] + beyond[-1]) / 2,
+                "y": 0.5,
+                "yref": "paper",
+                "textangle": 0 if len(beyond) > len(units) / 4 else -90,
+                "showarrow": False,
+                "font": {"size": 12, "color": _SOFT},
+            }
+        ]
     known = [value for value in similarity if value is not None]
     if known:
         low, high = min(known), max(known)

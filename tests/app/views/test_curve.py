@@ -43,6 +43,8 @@ def test_curve_figure_keeps_units_without_a_score_on_the_axis_and_off_the_line()
     assert figure.layout.xaxis.range == (0.5, 4.5)
     assert list(figure.data[0].y)[2:] == [None, None]
     assert list(figure.data[0].text)[2:] == ["", ""]
+    assert figure.layout.annotations[0].text == "beyond the context: not read"
+    assert figure.layout.annotations[0].x == 3.5
 
 
 def test_curve_figure_of_a_caption_that_does_not_fit_at_all_is_drawn() -> None:
@@ -61,13 +63,18 @@ def test_curve_figure_breaks_long_texts_in_its_hover() -> None:
     assert hover.count("<br>") <= 5
 
 
-def test_curve_figure_names_no_more_ticks_than_fit_and_few_labels_for_many_dips() -> None:
-    figure = curve_figure(record(*[0.5 - 0.01 * (number % 2) for number in range(60)]))
-    assert len(figure.layout.xaxis.tickvals) <= 14
-    assert len(figure.data[1].x) == 30
-    labelled = [number for number, text in zip(figure.data[1].x, figure.data[1].text, strict=True) if text]
-    assert 2 <= len(labelled) <= 8
-    assert min(after - before for before, after in pairwise(labelled)) >= 6
+def test_curve_figure_of_many_units_names_no_more_ticks_than_fit() -> None:
+    assert len(curve_figure(record(*[0.5] * 60)).layout.xaxis.tickvals) <= 14
+
+
+@pytest.mark.parametrize(("units", "most"), [(12, 6), (24, 8), (60, 0)])
+def test_curve_figure_labels_the_deepest_dips_that_have_room(units: int, most: int) -> None:
+    marks = curve_figure(record(*[0.5 - 0.001 * number * (number % 2) for number in range(units)])).data[1]
+    assert len(marks.x) == units // 2
+    labelled = [number for number, text in zip(marks.x, marks.text, strict=True) if text]
+    assert len(labelled) <= most
+    assert all(after - before >= 0.09 * units for before, after in pairwise(labelled))
+    assert (units in labelled) is (most > 0), "the last dip is the deepest"
 
 
 def test_curve_figure_keeps_the_visitors_zoom() -> None:

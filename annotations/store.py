@@ -271,6 +271,10 @@ def _check_form(rating: NewRating) -> None:
             f"a comment may have {MAX_COMMENT_CHARACTERS:,} characters, none of them NUL; this one has "
             f"{len(rating.comment):,}"
         )
+    try:
+        rating.comment.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRecordError(f"the comment is not valid Unicode at character {error.start}") from error
     if not rating.guideline_version or not rating.application_version:
         raise InvalidRecordError("a rating needs the versions of the guideline and of the application")
 

@@ -13,6 +13,8 @@ SCALES: Final = ("correctness", "thoroughness", "overall")
 
 _NONCE = re.compile(r"[0-9A-Za-z_-]{8,120}")
 _ID = re.compile(r"[0-9a-f]{32}")
+# Half an emoji at the end of what was pasted must not cost a rater the whole form.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class FormError(ValueError):
@@ -50,6 +52,8 @@ class Answers:
 def read_answers(payload: object, *, unit_count: int) -> Answers:
     """Read the answers out of a form that came from a browser.
 
+    In the comment, characters that no database takes become the replacement character.
+
     Args:
         payload: The decoded JSON, of any shape.
         unit_count: How many detail units the item has.
@@ -76,6 +80,7 @@ def read_answers(payload: object, *, unit_count: int) -> Answers:
     comment = form.get("comment") or ""
     if not isinstance(comment, str):
         raise FormError("The comment has to be text.")
+    comment = storable(comment)
     if len(comment) > MAX_COMMENT_CHARACTERS:
         raise FormError(
             f"The comment has {len(comment)} characters; at most {MAX_COMMENT_CHARACTERS} can be kept. "
@@ -88,6 +93,11 @@ def read_answers(payload: object, *, unit_count: int) -> Answers:
         overall=_read_scale(form, "overall"),
         comment=comment,
     )
+
+
+def storable(text: str) -> str:
+    """Return a text with NUL and lone surrogates replaced by U+FFFD, so that every database takes it."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def read_text(payload: object, name: str) -> str:

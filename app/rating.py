@@ -23,6 +23,7 @@ from app.answers import (
     read_item_id,
     read_nonce,
     read_text,
+    storable,
 )
 from specs_core.checkpoints import resolve
 
@@ -150,7 +151,7 @@ def skip(context: AppContext, payload: object) -> None:
         FormError: If the form does not name an item, or the reason is too long.
         AnnotationError: If the name will not do or the database fails.
     """
-    reason = read_text(payload, "reason").strip()
+    reason = storable(read_text(payload, "reason")).strip()
     if len(reason) > MAX_REASON_CHARACTERS:
         raise FormError(
             f"A reason has at most {MAX_REASON_CHARACTERS} characters; this one has {len(reason)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_LOG = logging.getLogger("specs_lens")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # Gradio's own page needs inline scripts and evaluates its templates; everything else stays on this server.
@@ -104,15 +106,27 @@ class Guard:
         ):
             refusal = PlainTextResponse("Requests from other sites are refused.", status_code=403)
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 ours = {name for name, _ in self._headers}
                 kept = [pair for pair in message.get("headers", []) if pair[0].lower() not in ours]
                 message = {**message, "headers": [*kept, *self._headers]}
             await send(message)
 
         if refusal is None:
-            await self._app(scope, receive, send_with_headers)
+            try:
+                await self._app(scope, receive, send_with_headers)
+            except Exception:
+                if scope["type"] != "http" or started:
+                    raise
+                # Starlette's own answer to a fault goes out beside this class, without its headers.
+                _LOG.exception("%s %s failed", scope.get("method"), scope.get("path"))
+                failure = PlainTextResponse("Something went wrong on the server; its log says what.", 500)
+                await failure(scope, receive, send_with_headers)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:

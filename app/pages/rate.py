@@ -12,7 +12,7 @@ import gradio as gr
 
 from annotations.errors import AnnotationError
 from app import rating
-from app.answers import FormError, as_form, read_text
+from app.answers import FormError, read_item_id, read_text
 from specs_core.errors import SpecsError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def build(context: AppContext, tab: gr.Tab) -> RatePage:
             return rating.reveal(context, event._data)
         except _TOLD as error:
             _LOG.warning("no curve after a rating: %s", error)
-            item = as_form(event._data).get("item") if isinstance(event._data, dict) else None
+            item = _item(event)
             return {"view": "curve", "item": item, "problem": f"The rating is saved. {_sentence(error)}"}
 
     quick: dict[str, Any] = {
@@ -141,6 +141,13 @@ def _name(event: gr.EventData) -> str:
         return read_text(event._data, "rater")
     except FormError:
         return ""
+
+
+def _item(event: gr.EventData) -> str | None:
+    try:
+        return read_item_id(event._data)
+    except FormError:
+        return None
 
 
 def _open(

@@ -125,6 +125,7 @@ def test_receipts_of_a_rater_count_from_one_over_all_items(engine, make_item, ma
         ({"nonce": ""}, "1 to 120 characters; got 0"),
         ({"comment": "x" * 10_001}, "10,001"),
         ({"comment": "\x00"}, "NUL"),
+        ({"comment": "ab\ud83d"}, "character 2"),
         ({"guideline_version": ""}, "versions of the guideline"),
         ({"rater": " "}, "needs a name"),
     ],

@@ -61,6 +61,12 @@ def test_answers_when_the_comment_is_too_long_say_both_lengths() -> None:
         read_answers({**FORM, "comment": "x" * 2001}, unit_count=3)
 
 
+def test_answers_when_the_comment_holds_half_an_emoji_or_nul_keep_the_rest() -> None:
+    answers = read_answers({**FORM, "comment": "a\ud83d \x00 \N{GRINNING FACE}"}, unit_count=3)
+
+    assert answers.comment == "a\ufffd \ufffd \N{GRINNING FACE}"
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -4,7 +4,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.testclient import TestClient
 
 from app.security import Guard, host_name, is_own_origin
@@ -60,6 +60,18 @@ def test_guard_sets_the_security_headers_once_also_on_refusals() -> None:
         assert "default-src 'self'" in policy
         assert "frame-ancestors 'self'" in policy
         assert "http" not in policy, "nothing outside may be loaded"
+
+
+def test_guard_when_the_app_fails_answers_one_sentence_with_the_headers() -> None:
+    async def fail(request: Request) -> PlainTextResponse:
+        raise RuntimeError("a secret path")
+
+    response = TestClient(Guard(Router([Route("/", fail)])), base_url="http://127.0.0.1:7860").get("/")
+
+    assert response.status_code == 500
+    assert "secret" not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'self'" in response.headers["content-security-policy"]
 
 
 def test_guard_inside_a_space_may_be_framed_by_its_site() -> None:

@@ -9,10 +9,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from specs_core.checkpoints import local_path, resolve
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 400  # for a busy machine; about 8 on an idle one
@@ -45,22 +48,36 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tiny_checkpoint: Path, data_folder: Path) -> Iterator[str]:
-    """Address of the running app, with a tiny random model and a database that is empty at first."""
-    folder = data_folder.parent
+def server(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the running app, with a tiny random model and an empty database."""
+    with _running_app(tmp_path_factory.mktemp("server"), {"SPECS_MODEL": str(tiny_checkpoint)}) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def server_with_bundled_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the running app as it comes, with the bundled model and an empty database."""
+    if local_path(resolve("scenes")) is None:
+        pytest.skip("the bundled model is not here")
+    with _running_app(tmp_path_factory.mktemp("bundled"), {}) as url:
+        yield url
+
+
+@contextmanager
+def _running_app(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECS_")} | {
         "SPECS_PORT": str(port),
-        "SPECS_DATA": str(data_folder),
-        "SPECS_MODEL": str(tiny_checkpoint),
+        "SPECS_DATA": str(folder / "data"),
         "SPECS_OPEN_BROWSER": "false",
         "GRADIO_TEMP_DIR": str(folder / "uploads"),
         # Nothing may be asked of the outside, so a download must fail at once and not after retries.
         "HF_ENDPOINT": "http://127.0.0.1:9",
         "HF_HOME": str(folder / "hub"),
         "OMP_NUM_THREADS": "1",
+        **settings,
     }
     log = folder / "server.log"
     with log.open("wb") as out:
@@ -111,6 +128,19 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture
 def open_page(browser: Browser, server: str) -> Iterator[OpenPage]:
     """Open the app, as in `open_page(theme="dark", width=390)`; no page may fail or look outside."""
+    with _pages(browser, server) as open_it:
+        yield open_it
+
+
+@pytest.fixture
+def open_bundled_page(browser: Browser, server_with_bundled_model: str) -> Iterator[OpenPage]:
+    """Open the app with the bundled model, as `open_page` does with the tiny one."""
+    with _pages(browser, server_with_bundled_model) as open_it:
+        yield open_it
+
+
+@contextmanager
+def _pages(browser: Browser, server: str) -> Iterator[OpenPage]:
     pages: list[Page] = []
     faults: list[str] = []
 

@@ -120,7 +120,7 @@ def evaluate_localisation(
         wrong.append(overlap[known])
         reached = curve.delta[known & overlap]
         unreachable += not len(reached)
-        falls.append(bool(len(reached)) and bool(reached.min() < 0))
+        falls.append(bool(np.any(reached < 0)))
         if on_item is not None:
             on_item(done)
     hit_array, fall_array = np.array(hits), np.array(falls)

@@ -46,8 +46,9 @@ def chosen_checkpoint(settings: Settings, choice: str | None) -> Checkpoint:
     """
     if choice is None or choice == CUSTOM_MODEL:
         return resolve(settings.model)
-    if choice not in CHECKPOINTS:
-        raise UnknownModelError(f"there is no model {choice[:80]!r} to choose; take one from the list")
+    # Gradio lets a list of choices pass where one is meant.
+    if not isinstance(choice, str) or choice not in CHECKPOINTS:
+        raise UnknownModelError(f"there is no model {str(choice)[:80]!r} to choose; take one from the list")
     return resolve(choice)
 
 

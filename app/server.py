@@ -77,6 +77,12 @@ def create_app(context: AppContext) -> FastAPI:
         return FileResponse(path, headers={"cache-control": "private, max-age=86400, immutable"})
 
     app.include_router(thumbnail_router(context.pictures))
+
+    @app.api_route("/gradio_api/file=http{rest:path}", methods=["GET", "HEAD"])
+    def fetched(rest: str) -> Response:
+        # Gradio would fetch any address for the visitor and hand its content on as this server's.
+        raise HTTPException(status_code=404, detail="no such file")
+
     app.mount("/static/lens", StaticFiles(directory=_ASSETS), name="lens-assets")
 
     return gr.mount_gradio_app(

@@ -9,6 +9,7 @@ import gradio as gr
 
 from app.models import chip_text
 from app.pages import analyse, inspect, rate
+from app.uploads import GuardedBlocks
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -104,7 +105,7 @@ def build_ui(context: AppContext) -> gr.Blocks:
     Args:
         context: The open context of the running app.
     """
-    with gr.Blocks(
+    with GuardedBlocks(
         title="SPECS Lens", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86_400)
     ) as blocks:
         gr.HTML(_BRAND, elem_id="brand", js_on_load=None)

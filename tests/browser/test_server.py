@@ -1,6 +1,7 @@
 """The real server, asked over plain HTTP."""
 
 import json
+import secrets
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -23,6 +24,16 @@ def ask(
             return response.status, {**dict(response.headers), "body": response.read()}
     except urllib.error.HTTPError as error:
         return error.code, {**dict(error.headers), "body": error.read()}
+
+
+def send_event(server: str, name: str, data: list) -> str:
+    """Call a handler past the page, as anybody can, and return all that the server streams back."""
+    config = json.loads(ask(f"{server}/config")[1]["body"])
+    number = next(event["id"] for event in config["dependencies"] if event["api_name"] == name)
+    session = secrets.token_hex(8)
+    body = json.dumps({"fn_index": number, "data": data, "session_hash": session}).encode()
+    assert ask(f"{server}/gradio_api/queue/join", method="POST", body=body)[0] == 200
+    return ask(f"{server}/gradio_api/queue/data?session_hash={session}")[1]["body"].decode()
 
 
 def test_healthz_says_that_the_database_answers(server: str) -> None:
@@ -68,3 +79,43 @@ def test_files_of_the_machine_are_not_served(server: str, file: str) -> None:
 @pytest.mark.parametrize("image_id", ["0" * 32, "..%2F..%2Fetc%2Fpasswd", "specs.sqlite3"])
 def test_pictures_that_do_not_exist_are_not_found(server: str, image_id: str) -> None:
     assert ask(f"{server}/pictures/{image_id}")[0] == 404
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["image", "caption"])
+def test_event_that_names_a_file_of_the_server_is_refused(server: str, tmp_path: Path, place: int) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("for nobody's eyes")
+    data: list[object] = [None, "A red car.", "default", "dependency", 0]
+    data[place] = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
+
+    answer = send_event(server, "score", data)
+
+    assert "Only a file that was uploaded here can be used" in answer
+    assert "secret.txt" not in answer
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["text", "A red car.", "scenes", "dependency", 0],
+        [{"path": 5}, "A red car.", "scenes", "dependency", 0],
+        [None, "A red car.", "scenes", "dependency", None],
+        [None, "A red car."],
+    ],
+)
+def test_event_with_data_of_other_types_is_answered_with_one_sentence(server: str, data: list) -> None:
+    answer = send_event(server, "score", data)
+    assert "The page sent something that cannot be read" in answer
+    assert "Traceback" not in answer
+
+
+def test_event_with_a_list_for_the_model_is_answered_with_one_sentence(server: str) -> None:
+    assert "There is no model" in send_event(
+        server, "score", [None, "A red car.", ["scenes"], "dependency", 0]
+    )
+    assert "There is no model" in send_event(server, "tell_model", [["scenes"]])
+
+
+def test_server_does_not_fetch_addresses_for_a_visitor(server: str) -> None:
+    assert ask(f"{server}/gradio_api/file=https://example.org/")[0] == 404
+    assert ask(f"{server}/gradio_api/file=http%3A//127.0.0.1:9/", method="HEAD")[0] == 404

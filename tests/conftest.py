@@ -5,8 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from PIL import Image, ImageDraw
+
+# No deadline per example: on a busy machine an example that takes 10 ms may take 300.
+hypothesis.settings.register_profile("specs-lens", deadline=None)
+hypothesis.settings.load_profile("specs-lens")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

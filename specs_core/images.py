@@ -124,6 +124,8 @@ def load_image(source: str | os.PathLike[str] | bytes) -> LoadedImage:
 
 
 def _read_bytes(path: Path) -> bytes:
+    if "\x00" in str(path):
+        raise ImageError("The image's file name holds the character NUL.")
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:

@@ -8,6 +8,7 @@ CheckpointError.
 from __future__ import annotations
 
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -47,9 +48,12 @@ _UNREADABLE = (
     OSError,
     RuntimeError,
     ValueError,
-    KeyError,
+    LookupError,
     EOFError,
     AttributeError,
+    AssertionError,
+    ArithmeticError,
+    struct.error,
     TypeError,
     pickle.UnpicklingError,
     zipfile.BadZipFile,

@@ -60,13 +60,16 @@ def write_scenes(
         The path of `scenes.jsonl`, which appears only when all of it is written.
 
     Raises:
-        DataError: `out` already holds a `scenes.jsonl`.
+        DataError: `out` already holds a `scenes.jsonl`, or cannot be made.
         ConfigError: The emoji font is missing or too old.
     """
     target = out / "scenes.jsonl"
     if target.exists():
         raise DataError(f"{target} exists already; choose another folder or delete it.")
-    (out / "images").mkdir(parents=True, exist_ok=True)
+    try:
+        (out / "images").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"The folder {out} cannot be made: {error.strerror}.") from error
     partial = out / "scenes.jsonl.partial"
     digits = max(4, len(str(count - 1)))
     with partial.open("w", encoding="utf-8") as lines:

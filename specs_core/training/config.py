@@ -168,4 +168,6 @@ def read_config(path: Path) -> TrainConfig:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The configuration {path} cannot be read: it is not UTF-8.") from error
     return parse_config(text, name=str(path))

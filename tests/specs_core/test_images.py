@@ -271,3 +271,8 @@ def test_read_image_of_one_pixel_is_an_image() -> None:
 def test_read_image_of_no_pixels_is_refused() -> None:
     with pytest.raises(ImageError, match="no pixels: its header says 0 x 5"):
         read_image(png_header(0, 5))
+
+
+def test_read_image_when_the_name_holds_nul_says_so() -> None:
+    with pytest.raises(ImageError, match="NUL"):
+        read_image("a\x00b.png")

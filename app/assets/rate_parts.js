@@ -1,6 +1,11 @@
 // Parts of the rating form that stand by themselves: the instructions, the picture that zooms, the revealed curve.
 
-const signed = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(3)}`;
+// As `signed` of app/views/curve.py: a small dip is not a dip of 0.
+const signed = (number) => {
+  const size = Math.abs(number);
+  const digits = size === 0 || size >= 0.0005 ? size.toFixed(3) : size >= 0.0001 ? size.toFixed(4) : "<0.0001";
+  return `${number < 0 ? "−" : "+"}${digits}`;
+};
 
 const guideline = (h, open) => h("details", { class: "ra-card ra-guideline", id: "rate-help", open },
   h("summary", {}, "How to judge"),

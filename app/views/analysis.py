@@ -141,6 +141,9 @@ def scatter(points: Sequence[Point]) -> go.Figure:
             "rangemode": "normal",
         },
     )
+    if len({point.score for point in points}) == 1:
+        # Left to itself, Plotly draws a unit to either side, where no score can be.
+        figure.update_yaxes(range=[points[0].score - 0.05, points[0].score + 0.05])
     return figure
 
 

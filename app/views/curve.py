@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import math
+import textwrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -22,6 +23,8 @@ _LABEL_SHARE = 0.09
 # With more units than this the points stand so close that a label would lie on the line.
 _MAX_LABELLED_UNITS = 24
 _HOVER_WIDTH = 48
+# Characters of the sentence in an empty figure that a narrow page has room for in one line.
+_MESSAGE_WIDTH = 34
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -127,7 +130,7 @@ def empty_figure(message: str = "") -> go.Figure:
     if message:
         layout.annotations = [
             {
-                "text": html.escape(message),
+                "text": "<br>".join(html.escape(line) for line in textwrap.wrap(message, _MESSAGE_WIDTH)),
                 "x": 0.5,
                 "y": 0.55,
                 "xref": "paper",

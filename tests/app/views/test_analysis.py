@@ -155,3 +155,9 @@ def test_counts_when_nothing_is_chosen_shows_dashes() -> None:
 
     assert re.search(r"Model</span><span>—", card)
     assert re.search(r"Ratings per caption</span><span><b>—", card)
+
+
+def test_scatter_with_one_height_shows_no_scores_that_cannot_be() -> None:
+    low, high = scatter([point(score=0.76, human=4)]).layout.yaxis.range
+    assert 0 < low < 0.76 < high < 1
+    assert scatter([point(score=0.1, human=1), point(score=0.9, human=5)]).layout.yaxis.range is None

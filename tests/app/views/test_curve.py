@@ -107,3 +107,8 @@ def test_signed_of_a_tiny_number_is_never_a_signed_zero(value: float, text: str)
 @pytest.mark.parametrize(("spread", "tickformat"), [(0.3, ".2f"), (0.03, ".3f")])
 def test_curve_figure_tells_the_ticks_of_a_flat_curve_apart(spread: float, tickformat: str) -> None:
     assert curve_figure(record(0.2, 0.2 + spread)).layout.yaxis.tickformat == tickformat
+
+
+def test_sentence_of_an_empty_figure_is_broken_for_a_narrow_page() -> None:
+    figure = empty_figure("Add an image and a caption and press <Score>.")
+    assert figure.layout.annotations[0].text == "Add an image and a caption and<br>press &lt;Score&gt;."

@@ -156,6 +156,10 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         elem_id="inspection",
     )
 
+    def within_range(cut: float) -> float:
+        # Zero first: max() keeps it when the other value is not a number, which an event can send.
+        return min(max(0.0, float(cut)), _MAX_THRESHOLD)
+
     def view_of(shown: Inspection, cut: float) -> dict[str, Any]:
         return inspection_view(
             shown.record,
@@ -173,6 +177,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         cut: float,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio finds it by this default
     ) -> tuple[Any, ...]:
+        cut = within_range(cut)
         with shown_on_page():
             shown = inspect_caption(
                 context,
@@ -193,7 +198,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     def redraw(shown: Inspection | None, cut: float) -> tuple[Any, Any]:
         if shown is None:
             return gr.skip(), gr.skip()
-        cut = min(max(float(cut), 0.0), _MAX_THRESHOLD)
+        cut = within_range(cut)
         return curve_figure(shown.record, threshold=cut), view_of(shown, cut)
 
     def check_image(path: str | None) -> Any:

@@ -274,11 +274,13 @@ const render = () => {
         h("p", { class: "ra-caption", dir: "auto", id: "rate-caption" }, value.caption)),
       h("div", { class: "ra-card ra-who" },
         h("div", { class: "ra-row" }, h("span", {}, "Rater"), raterChip("")),
-        h("div", { class: "ra-row" }, h("span", {}, "Rated by you"), h("b", {}, String(value.done + (result ? 1 : 0)))),
+        h("div", { class: "ra-row" }, h("span", {}, "Rated by you"), h("b", {}, String(value.done + (result && !value.finished ? 1 : 0)))),
         h("div", { class: "ra-row" }, h("span", {}, "This caption"), h("b", { id: "rate-count" })),
         h("div", { class: "ra-progress" }, h("i", { id: "rate-bar" })),
+        value.finished && !result
+          ? h("p", { class: "ra-soft" }, "You rated this caption before; submitting replaces that rating.") : null,
         h("p", { class: "ra-soft" }, `Guideline ${value.guideline} · ` + (value.revealed
-          ? "you have seen this curve; the rating is marked so"
+          ? "you have seen this curve; the rating is kept as one given after it"
           : result ? "the curve was hidden until you submitted" : "the curve stays hidden until you submit")))),
     h("div", { class: "ra-col" },
       result ? h("div", { class: "ra-card", id: "rate-result" },

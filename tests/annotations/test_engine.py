@@ -4,6 +4,7 @@ import re
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def url_of(path: Path) -> str:
 
 
 def rows_in(path: Path, table: str) -> int:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
 
@@ -44,6 +45,7 @@ def test_open_gives_connections_with_the_promised_settings(tmp_path):
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
         }
+    engine.dispose()
     assert settings == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000, "synchronous": 2}
 
 
@@ -68,7 +70,7 @@ def test_check_constraints_of_the_migrations_are_those_of_the_schema(tmp_path):
     open_database(url_of(path)).dispose()
     statements = " ".join(str(CreateTable(table)) for table in metadata.tables.values())
     declared = set(re.findall(r"CONSTRAINT (ck_\w+)", statements))
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         written = " ".join(
             row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table'")
         )
@@ -98,7 +100,7 @@ def test_open_by_many_at_once_migrates_once(tmp_path):
 
 def test_open_a_database_of_a_newer_version_names_both_versions_and_writes_nothing(tmp_path):
     path = tmp_path / "specs.sqlite3"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
         connection.execute("INSERT INTO alembic_version VALUES ('9999')")
     before = path.read_bytes()
@@ -110,7 +112,7 @@ def test_open_a_database_of_a_newer_version_names_both_versions_and_writes_nothi
 
 def test_open_a_database_of_another_program_names_it_and_writes_nothing(tmp_path):
     path = tmp_path / "photos.sqlite3"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE albums (id INTEGER)")
     before = path.read_bytes()
     with pytest.raises(StorageError, match=r"photos\.sqlite3: it belongs to another program.*'albums'"):

@@ -44,19 +44,15 @@ _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode", "fill_color")
 
 # Entries of published state dicts that are no weights of the model.
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "mask1", "mask2")
+_FOREIGN_PICKLE = (AssertionError, AttributeError, EOFError, LookupError, TypeError, pickle.UnpicklingError)
 _UNREADABLE = (
     OSError,
     RuntimeError,
     ValueError,
-    LookupError,
-    EOFError,
-    AttributeError,
-    AssertionError,
     ArithmeticError,
     struct.error,
-    TypeError,
-    pickle.UnpicklingError,
     zipfile.BadZipFile,
+    *_FOREIGN_PICKLE,
 )
 
 StateDict = dict[str, Tensor]

@@ -48,9 +48,9 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tiny_checkpoint: Path, data_folder: Path) -> Iterator[str]:
     """Address of the running app, with a tiny random model and an empty database."""
-    with _running_app(tmp_path_factory.mktemp("server"), {"SPECS_MODEL": str(tiny_checkpoint)}) as url:
+    with _running_app(data_folder.parent, {"SPECS_MODEL": str(tiny_checkpoint)}) as url:
         yield url
 
 

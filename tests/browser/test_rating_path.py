@@ -150,6 +150,7 @@ def test_upload_curve_dip_rating_and_analysis_when_done_in_order_agree(
 
     expect(page.locator(".an-table tbody tr")).to_have_count(3)
     shown = [row for row in scores_and_ratings(engine) if row.model == "tiny.safetensors"]
+    assert len(shown) >= 3
     expect(page.locator("#analyse-plot .scatterlayer .point")).to_have_count(len(shown))
     assert set(CAPTIONS) <= {row.caption for row in shown}
     mine = list(ratings(engine, rater=rater))

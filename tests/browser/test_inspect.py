@@ -56,6 +56,7 @@ def click_curve_at(page: Page, index: int) -> None:
     band = page.locator(f"#curve .shapelayer path[data-index='{index}']").bounding_box()
     assert band is not None
     page.locator("#curve").scroll_into_view_if_needed()
+    page.wait_for_timeout(400)  # plotly takes two clicks within 300 ms for a double click
     band = page.locator(f"#curve .shapelayer path[data-index='{index}']").bounding_box()
     page.mouse.move(band["x"] + band["width"] / 2 - 2, band["y"] + band["height"] / 2)
     page.mouse.move(band["x"] + band["width"] / 2, band["y"] + band["height"] / 2)

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, replace
 
 from specs_core.scenes.phrases import ARTICLE, Phrase, Slot, falsify, make_slot
-from specs_core.scenes.world import Fact, Relation, Scene, SceneObject, relation_between, scene_facts
+from specs_core.scenes.world import Scene, SceneObject, relation_between, scene_facts
 
 _OPENINGS = (
     "This is a drawing.",
@@ -22,12 +22,6 @@ _BACKGROUNDS = (
     ("behind everything is ", "."),
 )
 _VERBS = ("is", "stands", "sits", "can be seen", "is placed", "appears")
-_OPPOSITE: dict[Relation, Relation] = {
-    "left of": "right of",
-    "right of": "left of",
-    "above": "below",
-    "below": "above",
-}
 
 
 @dataclass(frozen=True)
@@ -221,8 +215,3 @@ def _settle(phrases: list[Phrase]) -> tuple[Phrase, ...]:
         settled.append(replace(phrase, settled=frozenset(free)))
         later |= set(phrase.owners)
     return tuple(reversed(settled))
-
-
-def asserted_facts(caption: Caption) -> tuple[Fact, ...]:
-    """Return every fact that a caption asserts, in order of mention."""
-    return tuple(fact for phrase in caption.phrases for fact in phrase.facts())

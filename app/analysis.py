@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from annotations.correlation import Statistic, correlate
 from annotations.revisions import ratings
 from annotations.scores import ScoredItem, scores_and_ratings
-from app.rating import METRIC
+from app.stored_scores import METRIC
 from app.views.analysis import Coefficient, Counts, Point
 
 if TYPE_CHECKING:

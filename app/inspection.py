@@ -148,8 +148,8 @@ def store_item(context: AppContext, inspection: Inspection) -> str:
         OSError: If the image cannot be written.
     """
     from annotations.items import add_image, add_item
-    from annotations.scores import save_scores
     from app.pictures import pixel_sha256
+    from app.stored_scores import store_record
     from specs_core.images import read_image
 
     image = read_image(inspection.image_path)
@@ -170,15 +170,5 @@ def store_item(context: AppContext, inspection: Inspection) -> str:
         segmenter_version=inspection.segmenter_version,
         source="inspect",
     )
-    if record["score"] is not None:
-        save_scores(
-            context.engine,
-            item_id,
-            metric="specs",
-            model=record["model"],
-            model_sha256=inspection.weights_sha256,
-            score=record["score"],
-            similarity=record["similarity"],
-            curve=record,
-        )
+    store_record(context.engine, item_id, record, weights_sha256=inspection.weights_sha256)
     return item_id

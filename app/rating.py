@@ -13,7 +13,7 @@ from annotations.assignment import save_draft as store_draft
 from annotations.items import get_image, get_item
 from annotations.raters import clean_name
 from annotations.revisions import Rating, ratings
-from annotations.scores import load_curve, save_scores, scores_and_ratings
+from annotations.scores import load_curve, scores_and_ratings
 from annotations.store import NewRating, record_reveal, revealed_at, save_rating
 from app.answers import (
     MAX_COMMENT_CHARACTERS,
@@ -25,6 +25,7 @@ from app.answers import (
     read_text,
     storable,
 )
+from app.stored_scores import METRIC, store_record
 from specs_core.checkpoints import resolve
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from specs_core.encoder import Encoder
 
 GUIDELINE_VERSION: Final = "1"
-METRIC: Final = "specs"
 MAX_REASON_CHARACTERS: Final = 200
 
 
@@ -218,17 +218,7 @@ def score_item(context: AppContext, item_id: str, encoder: Encoder) -> dict[str,
         segmenter_version=item.segmenter_version,
     )
     record = curve_record(curve, encoder)
-    if record["score"] is not None:
-        save_scores(
-            context.engine,
-            item_id,
-            metric=METRIC,
-            model=record["model"],
-            model_sha256=encoder.weights_sha256,
-            score=record["score"],
-            similarity=record["similarity"],
-            curve=record,
-        )
+    store_record(context.engine, item_id, record, weights_sha256=encoder.weights_sha256)
     return record
 
 

@@ -205,7 +205,7 @@ def _apply_block(block: Any, x: Tensor, mask: Tensor) -> Tensor:
 def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
     if not q.requires_grad or q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    # The fused kernel's backward pass on a CPU is the slow one: with it, forward and backward take 2.7 times as
-    # long as this (bfloat16, 64 captions of 115 nodes, one core: benchmarks/masked_attention.py).
+    # The fused kernel's backward pass on a CPU is the slow one: with it, forward and backward take 2.7
+    # times as long as this (bfloat16, 64 captions of 115 nodes, one core: benchmarks/masked_attention.py).
     bias = torch.zeros_like(mask, dtype=q.dtype).masked_fill(~mask, torch.finfo(q.dtype).min)
     return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + bias, dim=-1) @ v

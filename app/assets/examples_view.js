@@ -19,12 +19,19 @@ const radios = versions.map(([value, label]) => {
   input.checked = value === version;
   return make("label", {}, input, make("span", {}, label));
 });
+const note = make("div", { class: "lens-k", id: "example-note", role: "status" },
+  "Choose a picture: it is scored with its caption.");
+const choose = (index, example) => {
+  note.textContent = version === "false" ? `False in this caption: “${example.false}”.`
+    : "Everything in this caption is true; a dip here is a false alarm.";
+  trigger("choose", { index, version });
+};
 const thumbs = (props.value || []).map((example, index) =>
   make("button", {
     type: "button", class: "lens-thumb", "data-example": index, "aria-label": `Example ${index + 1}`,
-    onclick: () => trigger("choose", { index, version }),
+    onclick: () => choose(index, example),
   }, make("img", { src: example.image, alt: "", width: 56, height: 56, draggable: "false" })));
 box.append(
   make("div", { class: "lens-example-head" }, make("span", { class: "lens-k" }, "Examples"),
     make("div", { class: "lens-seg", role: "radiogroup", "aria-label": "Which caption" }, ...radios)),
-  make("div", { class: "lens-thumbs" }, ...thumbs));
+  make("div", { class: "lens-thumbs" }, ...thumbs), note);

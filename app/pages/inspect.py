@@ -276,7 +276,10 @@ def _examples_card() -> gr.HTML | None:
         return None
     with gr.Column(elem_classes="lens-card", elem_id="examples-card"):
         return gr.HTML(
-            [{"image": f"/static/lens/examples/{example.image}"} for example in drawn],
+            [
+                {"image": f"/static/lens/examples/{example.image}", "false": example.false_text}
+                for example in drawn
+            ],
             html_template='<div class="lens-host"></div>',
             js_on_load=(_ASSETS / "examples_view.js").read_text(encoding="utf-8"),
             apply_default_css=False,

@@ -41,6 +41,7 @@ def test_example_with_a_false_fact_is_scored_offline_by_the_bundled_model(
         expect(page.locator("#curve path.lens-band-chosen")).to_have_count(1)
         screenshots.mkdir(parents=True, exist_ok=True)
         name = "inspect.png" if theme == "light" else "inspect-dark.png"
+        page.wait_for_timeout(1500)  # the curve fades in
         page.screenshot(path=screenshots / name, full_page=True)
 
 

@@ -1,0 +1,1 @@
+"""Readers of data sets, and what turns published files into this project's lines."""

@@ -166,7 +166,7 @@ def _span(value: Any, key: str, caption: str) -> Span:
     whole = isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value)
     if not whole or not 0 <= value[0] < value[1] <= len(caption):
         raise _LineError(
-            f"{key} has the span {value!r}; it has to be [start, end] with 0 <= start < end <= {len(caption)}, the "
-            "caption's length"
+            f"{key} has the span {value!r}; it has to be [start, end] with "
+            f"0 <= start < end <= {len(caption)}, the caption's length"
         )
     return value[0], value[1]

@@ -8,9 +8,10 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
+from annotations.cuts import checked_spans, checked_text, checked_version, ensure_units, stored_spans
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
-from annotations.schema import images, items, new_id, timestamp, units
+from annotations.schema import images, items, new_id, timestamp
 
 DEFAULT_OVERLAP: Final = 3
 """How many raters an item gets unless it is added with another number."""
@@ -108,7 +109,7 @@ def add_image(engine: Engine, *, sha256: str, filename: str, width: int, height:
                 insert(images).values(
                     id=image_id,
                     sha256=sha256,
-                    filename=_storable("file name", filename),
+                    filename=checked_text("file name", filename),
                     width=width,
                     height=height,
                     created_at=timestamp(),
@@ -172,19 +173,18 @@ def add_item(
         UnknownRecordError: If there is no such image.
         StorageError: If the database fails.
     """
-    _storable("caption", caption)
+    checked_text("caption", caption)
     if not caption.strip():
         raise InvalidRecordError("an item needs a caption; this one is empty")
-    if not 1 <= len(segmenter_version) <= 120:
-        raise InvalidRecordError(f"a segmenter version has 1 to 120 characters; got {segmenter_version!r}")
+    checked_version(segmenter_version)
     if overlap < 1:
         raise InvalidRecordError(f"an item needs at least 1 rater; got an overlap of {overlap}")
-    spans = _checked_spans(caption, units)
+    spans = checked_spans(caption, units)
     caption_sha256 = hashlib.sha256(caption.encode()).hexdigest()
     with writing(engine) as connection:
         if connection.scalar(select(images.c.id).where(images.c.id == image_id)) is None:
             raise UnknownRecordError(f"there is no image {image_id!r}")
-        _ensure_units(connection, caption_sha256, segmenter_version, spans)
+        ensure_units(connection, caption_sha256, segmenter_version, spans)
         item_id: str | None = connection.scalar(
             select(items.c.id).where(
                 items.c.image_id == image_id,
@@ -277,7 +277,7 @@ def find_item(connection: Connection, item_id: str) -> Item:
 
 
 def _item(connection: Connection, row: Row[tuple[object, ...]]) -> Item:
-    spans = _stored_spans(connection, row.caption_sha256, row.segmenter_version)
+    spans = stored_spans(connection, row.caption_sha256, row.segmenter_version)
     return Item(
         id=row.id,
         image_id=row.image_id,
@@ -297,58 +297,3 @@ def _set_deleted_at(engine: Engine, item_id: str, moment: str | None) -> None:
         changed = connection.execute(update(items).where(items.c.id == item_id).values(deleted_at=moment))
         if changed.rowcount == 0:
             raise UnknownRecordError(f"there is no item {item_id!r}")
-
-
-def _storable(what: str, text: str) -> str:
-    # SQLite keeps such text but cuts it short in some functions; PostgreSQL refuses it.
-    if "\x00" in text:
-        raise InvalidRecordError(f"a {what} may not hold the character NUL")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRecordError(f"the {what} is not valid Unicode at character {error.start}") from error
-    return text
-
-
-def _checked_spans(caption: str, units: Sequence[tuple[str, int, int]]) -> list[tuple[int, int]]:
-    position = 0
-    for number, (text, start, end) in enumerate(units):
-        if start != position or end <= start or caption[start:end] != text:
-            raise InvalidRecordError(
-                f"unit {number} is {text!r} at {start}:{end}, but the caption reads {caption[start:end]!r} "
-                f"there and the unit before it ends at {position}"
-            )
-        position = end
-    if position != len(caption):
-        raise InvalidRecordError(
-            f"the units end at {position}, but the caption has {len(caption)} characters"
-        )
-    return [(start, end) for _, start, end in units]
-
-
-def _stored_spans(connection: Connection, caption_sha256: str, version: str) -> list[tuple[int, int]]:
-    rows = connection.execute(
-        select(units.c.start, units.c.end)
-        .where(units.c.caption_sha256 == caption_sha256, units.c.segmenter_version == version)
-        .order_by(units.c.start)
-    )
-    return [(row.start, row.end) for row in rows]
-
-
-def _ensure_units(
-    connection: Connection, caption_sha256: str, version: str, spans: Sequence[tuple[int, int]]
-) -> None:
-    stored = _stored_spans(connection, caption_sha256, version)
-    if not stored:
-        connection.execute(
-            insert(units),
-            [
-                {"caption_sha256": caption_sha256, "segmenter_version": version, "start": start, "end": end}
-                for start, end in spans
-            ],
-        )
-    elif stored != list(spans):
-        raise InvalidRecordError(
-            f"segmenter version {version!r} cut this caption into {len(stored)} units before and into "
-            f"{len(spans)} now, or at other places; a segmenter that cuts differently needs another version"
-        )

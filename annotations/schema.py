@@ -2,7 +2,8 @@
 
 Ratings are append-only: a change or a withdrawal is another row of ``revisions``, and triggers refuse to
 alter or remove one. The view ``current_ratings`` holds the latest revision of each rater on each item, unless
-that revision withdraws the rating. Items are deleted softly, by ``deleted_at``.
+that revision withdraws the rating. The cuts of a caption, ``units``, and the record of who corrected one,
+``segmentations``, are append-only as well. Items are deleted softly, by ``deleted_at``.
 
 Times are UTC in one fixed-width ISO 8601 form, ``2026-01-31T09:05:00.000000Z``, so that they sort as text in
 every database and need no conversion in a browser. Offsets count code points of the caption.
@@ -112,6 +113,33 @@ units = Table(
     Column("start", Integer, primary_key=True, autoincrement=False),
     Column("end", Integer, primary_key=True, autoincrement=False),
     CheckConstraint('start >= 0 AND "end" > start', "offsets_ordered"),
+)
+
+# A cut that a person corrected. Its units stand in `units` under `segmenter_version`, a name made from the
+# cut itself: the same cut by two people is one version with two rows here, and their ratings are of the same
+# units.
+segmentations = Table(
+    "segmentations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("image_id", ForeignKey("images.id"), nullable=False),
+    Column("caption", Text, nullable=False),
+    Column(
+        "caption_sha256",
+        String(64),
+        CheckConstraint("length(caption_sha256) = 64", "caption_sha256_length"),
+        nullable=False,
+    ),
+    Column("segmenter_version", String(120), nullable=False),
+    Column(
+        "based_on",
+        String(120),
+        CheckConstraint("based_on <> segmenter_version", "based_on_another"),
+        nullable=False,
+    ),
+    Column("rater_id", ForeignKey("raters.id"), nullable=False),
+    _time("created_at"),
+    UniqueConstraint("image_id", "caption_sha256", "segmenter_version", "rater_id"),
 )
 
 scores = Table(

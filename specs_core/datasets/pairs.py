@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from specs_core.datasets.facts import Fact, ToldFact
 from specs_core.errors import DataError
 
 Span = tuple[int, int]
@@ -41,6 +42,8 @@ class CaptionedImage:
         units: [start, end) of its detail units, which joined are the caption; None where a segmenter is to
             cut it.
         false_facts: Ways to make one fact of the caption false.
+        facts: Everything that the image bears out; None where the data do not say.
+        told: The facts that the caption tells, with the words that tell them.
     """
 
     id: str
@@ -48,6 +51,8 @@ class CaptionedImage:
     caption: str
     units: tuple[Span, ...] | None = None
     false_facts: tuple[FalseFact, ...] = ()
+    facts: frozenset[Fact] | None = None
+    told: tuple[ToldFact, ...] = ()
 
 
 def read_pairs(path: Path) -> list[CaptionedImage]:
@@ -55,8 +60,10 @@ def read_pairs(path: Path) -> list[CaptionedImage]:
 
     Every line is a JSON object with `image` (a path, from the file's folder where it is relative) and
     `caption`; optionally `id`, `units` ([[start, end], ...]) and `false_facts` ([{"span": [start, end],
-    "text": ..., "type": ...}, ...]). Offsets count characters (Unicode code points) of the caption. Other
-    keys are left alone, blank lines passed over. Whether the images exist is not looked at.
+    "text": ..., "type": ...}, ...]), and what is known of the truth: `facts` ([{"type": ..., "value": ...,
+    "of": [...]}, ...]) of the image, and `told`, the same with a `span`, by the caption. Offsets count
+    characters (Unicode code points) of the caption. Other keys are left alone, blank lines passed over.
+    Whether the images exist is not looked at.
 
     Args:
         path: UTF-8 JSON Lines.
@@ -121,6 +128,11 @@ def _pair(line: bytes, number: int, folder: Path) -> CaptionedImage:
         caption=caption,
         units=None if row.get("units") is None else _units(row["units"], caption),
         false_facts=_false_facts(row.get("false_facts") or [], caption),
+        facts=None if row.get("facts") is None else frozenset(map(_fact, _objects(row["facts"], "facts"))),
+        told=tuple(
+            ToldFact(*_span(value.get("span"), "told", caption), _fact(value))
+            for value in _objects(row.get("told") or [], "told")
+        ),
     )
 
 
@@ -141,13 +153,9 @@ def _units(values: Any, caption: str) -> tuple[Span, ...]:
 
 
 def _false_facts(values: Any, caption: str) -> tuple[FalseFact, ...]:
-    if not isinstance(values, list):
-        raise _LineError(f"false_facts is {values!r}; it has to be a list of objects with span and text")
     facts = []
-    for value in values:
-        if not isinstance(value, dict) or "span" not in value:
-            raise _LineError(f"a false fact is {value!r}; it has to be an object with span and text")
-        start, end = _span(value["span"], "false_facts", caption)
+    for value in _objects(values, "false_facts"):
+        start, end = _span(value.get("span"), "false_facts", caption)
         text, kind = value.get("text"), value.get("type", "unknown")
         if not isinstance(text, str) or not text.strip():
             raise _LineError(
@@ -159,6 +167,21 @@ def _false_facts(values: Any, caption: str) -> tuple[FalseFact, ...]:
             raise _LineError(f"the false fact at [{start}, {end}] has the type {kind!r}; write a word")
         facts.append(FalseFact(start, end, text, kind))
     return tuple(facts)
+
+
+def _fact(value: dict[str, Any]) -> Fact:
+    of = value.get("of", [])
+    words = [value.get("type"), value.get("value"), *(of if isinstance(of, list) else [None])]
+    if not all(isinstance(word, str) for word in words):
+        raise _LineError(f"a fact is {value!r}; it has to have type, value and of, a list of names")
+    kind, name, *names = map(str, words)
+    return Fact(kind, name, tuple(names))
+
+
+def _objects(values: Any, key: str) -> list[dict[str, Any]]:
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise _LineError(f"{key} is {values!r}; it has to be a list of objects")
+    return values
 
 
 def _span(value: Any, key: str, caption: str) -> Span:

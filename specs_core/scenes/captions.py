@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
+from specs_core.datasets.facts import Fact, ToldFact
+from specs_core.datasets.pairs import FalseFact
 from specs_core.scenes.phrases import ARTICLE, Phrase, Slot, falsify, make_slot
 from specs_core.scenes.world import Scene, SceneObject, relation_between, scene_facts
 
@@ -87,7 +89,7 @@ def falsify_caption(caption: Caption, scene: Scene, rng: random.Random) -> False
         for index in phrase.slots if number else ():
             slot = phrase.pieces[index]
             assert isinstance(slot, Slot)
-            if slot.type != "kind" or slot.owner in phrase.settled:
+            if _can_be_falsified(phrase, slot):
                 offers.setdefault(slot.type, []).append((number, index))
     fact_type = rng.choice(sorted(offers))
     number, index = rng.choice(offers[fact_type])
@@ -96,6 +98,55 @@ def falsify_caption(caption: Caption, scene: Scene, rng: random.Random) -> False
     before = sum(len(phrase.text) for phrase in phrases[:number])
     start, end = changed.render()[1][index]
     return FalseCaption(Caption(phrases).text, (before + start, before + end), fact_type)
+
+
+def false_facts(caption: Caption, scene: Scene, rng: random.Random) -> tuple[FalseFact, ...]:
+    """Make every fact of a caption false in turn, where that makes no other fact false.
+
+    Returns:
+        One for each slot, in order; the words include an article that changes with them ("a bus", "an
+        anchor").
+    """
+    facts = scene_facts(scene)
+    found, before = [], 0
+    for phrase in caption.phrases:
+        text, spans = phrase.render()
+        for index, (_, end) in spans.items():
+            slot = phrase.pieces[index]
+            assert isinstance(slot, Slot)
+            if not _can_be_falsified(phrase, slot):
+                continue
+            false, false_spans = falsify(phrase, index, facts, rng).render()
+            start, false_end = false_spans[index]
+            if text[:start] != false[:start]:
+                start = false.rindex(" ", 0, start - 1) + 1 if " " in false[: start - 1] else 0
+            found.append(FalseFact(before + start, before + end, false[start:false_end], slot.type))
+        before += len(text)
+    return tuple(found)
+
+
+def told_facts(caption: Caption) -> tuple[ToldFact, ...]:
+    """Return what a caption tells, one fact for each slot, in order."""
+    told, before = [], 0
+    for phrase in caption.phrases:
+        text, spans = phrase.render()
+        for (start, end), fact in zip(spans.values(), phrase.facts(), strict=True):
+            told.append(ToldFact(before + start, before + end, named_fact(fact)))
+        before += len(text)
+    return tuple(told)
+
+
+def named_fact(fact: tuple[str, ...]) -> Fact:
+    """Return a fact of `scene_facts` in the form that data files have."""
+    if fact[0] in ("kind", "background"):
+        return Fact(fact[0], fact[1])
+    if fact[0] == "relation":
+        return Fact(fact[0], fact[2], (fact[1], fact[3]))
+    return Fact(fact[0], fact[2], (fact[1],))
+
+
+def _can_be_falsified(phrase: Phrase, slot: Slot) -> bool:
+    return slot.type != "kind" or slot.owner in phrase.settled
 
 
 def _background(name: str, rng: random.Random) -> Phrase:

@@ -7,11 +7,20 @@ import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from specs_core.errors import DataError
-from specs_core.scenes.captions import FalseCaption, falsify_caption, write_caption
+from specs_core.scenes.captions import (
+    Caption,
+    FalseCaption,
+    false_facts,
+    falsify_caption,
+    named_fact,
+    told_facts,
+    write_caption,
+)
 from specs_core.scenes.drawing import draw_scene
-from specs_core.scenes.world import Scene, sample_scene
+from specs_core.scenes.world import Scene, sample_scene, scene_facts
 
 
 @dataclass(frozen=True)
@@ -37,17 +46,38 @@ class SceneRecord:
 
 def make_scene(seed: int, index: int) -> tuple[Scene, str, FalseCaption]:
     """Return scene number `index` of a seed with its captions, which depend on these two numbers alone."""
+    scene, caption, false = _make_scene(seed, index)
+    return scene, caption.text, false
+
+
+def _make_scene(seed: int, index: int) -> tuple[Scene, Caption, FalseCaption]:
     # Text, not a tuple: a tuple's hash is not a documented seed. Training seeds carry another prefix.
     rng = random.Random(f"scenes-{seed}-{index}")
     scene = sample_scene(rng)
     caption = write_caption(scene, rng)
-    return scene, caption.text, falsify_caption(caption, scene, rng)
+    return scene, caption, falsify_caption(caption, scene, rng)
+
+
+def _truth(scene: Scene, caption: Caption, seed: int, index: int) -> dict[str, Any]:
+    """Return the keys of `specs_core.datasets.pairs` that say what is true and how it can be made false."""
+    # A stream of its own, so that the captions of a seed stay what they are.
+    rng = random.Random(f"false-facts-{seed}-{index}")
+    return {
+        "false_facts": [
+            {"span": [false.start, false.end], "text": false.text, "type": false.type}
+            for false in false_facts(caption, scene, rng)
+        ],
+        "facts": [asdict(named_fact(fact)) for fact in sorted(scene_facts(scene))],
+        "told": [{"span": [told.start, told.end], **asdict(told.fact)} for told in told_facts(caption)],
+    }
 
 
 def write_scenes(
     out: Path, *, count: int, seed: int, size: int = 384, on_scene: Callable[[int], None] | None = None
 ) -> Path:
     """Draw `count` scenes into `out/images` and write `out/scenes.jsonl`.
+
+    Every line also holds what `specs_core.datasets.pairs` reads: false_facts, facts and told.
 
     Args:
         out: Folder, made where missing.
@@ -74,18 +104,19 @@ def write_scenes(
     digits = max(4, len(str(count - 1)))
     with partial.open("w", encoding="utf-8") as lines:
         for index in range(count):
-            scene, caption, false = make_scene(seed, index)
+            scene, caption, false = _make_scene(seed, index)
             name = f"{seed}-{index:0{digits}d}"
             draw_scene(scene, size=size).save(out / "images" / f"{name}.png")
             record = SceneRecord(
                 id=name,
                 image=f"images/{name}.png",
-                caption=caption,
+                caption=caption.text,
                 false_caption=false.text,
                 false_span=false.span,
                 false_fact=false.fact_type,
             )
-            lines.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+            row = asdict(record) | _truth(scene, caption, seed, index)
+            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
             if on_scene is not None:
                 on_scene(index + 1)
     partial.replace(target)

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from specs_core.datasets.facts import Fact, ToldFact
 from specs_core.datasets.pairs import CaptionedImage, FalseFact, iterate_pairs, read_pairs
 from specs_core.errors import DataError
 
@@ -21,6 +22,8 @@ def test_read_pairs_of_a_full_line_gives_every_field_and_leaves_other_keys_alone
         "caption": CAPTION,
         "units": [[0, 10], [10, 27]],
         "false_facts": [{"span": [2, 5], "text": "blue", "type": "tint"}, {"span": [6, 9], "text": "bus"}],
+        "facts": [{"type": "kind", "value": "car"}, {"type": "tint", "value": "red", "of": ["car"]}],
+        "told": [{"span": [2, 5], "type": "tint", "value": "red", "of": ["car"]}],
         "source": "a camera",
     }
     (pair,) = read_pairs(write(tmp_path, row))
@@ -30,6 +33,8 @@ def test_read_pairs_of_a_full_line_gives_every_field_and_leaves_other_keys_alone
         caption=CAPTION,
         units=((0, 10), (10, 27)),
         false_facts=(FalseFact(2, 5, "blue", "tint"), FalseFact(6, 9, "bus", "unknown")),
+        facts=frozenset({Fact("kind", "car"), Fact("tint", "red", ("car",))}),
+        told=(ToldFact(2, 5, Fact("tint", "red", ("car",))),),
     )
 
 
@@ -40,6 +45,7 @@ def test_read_pairs_of_the_shortest_line_counts_lines_and_leaves_the_cutting_to_
     )
     first, second = read_pairs(path)
     assert (first.id, str(first.image), first.units, first.false_facts) == ("1", "/a.png", None, ())
+    assert (first.facts, first.told) == (None, ())
     assert (second.id, second.image) == ("3", tmp_path / "b")
 
 
@@ -72,7 +78,12 @@ def test_iterate_pairs_when_the_second_line_is_wrong_gives_the_first(tmp_path):
         ({"units": [[0, True], [1, 27]]}, r"units has the span \[0, True\]"),
         ({"units": [[0, 1], [1, 2], [2, 27]]}, r"unit \[1, 2\] is blank"),
         ({"false_facts": "no"}, "false_facts is 'no'"),
-        ({"false_facts": [{"text": "blue"}]}, "a false fact is {'text': 'blue'}"),
+        ({"false_facts": ["blue"]}, r"false_facts is \['blue'\]; it has to be a list of objects"),
+        ({"false_facts": [{"text": "blue"}]}, "false_facts has the span None"),
+        ({"facts": {"type": "tint"}}, "facts is {'type': 'tint'}; it has to be a list of objects"),
+        ({"facts": [{"type": "tint", "of": ["car"]}]}, "a fact is {'type': 'tint'"),
+        ({"facts": [{"type": "tint", "value": "red", "of": "car"}]}, "a fact is .*a list of names"),
+        ({"told": [{"type": "tint", "value": "red"}]}, "told has the span None"),
         ({"false_facts": [{"span": [2, 2], "text": "blue"}]}, r"false_facts has the span \[2, 2\]"),
         ({"false_facts": [{"span": [2, 5], "text": " "}]}, r"at \[2, 5\] has the text ' '"),
         ({"false_facts": [{"span": [2, 5]}]}, r"at \[2, 5\] has the text None"),

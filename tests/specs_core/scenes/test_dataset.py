@@ -1,11 +1,15 @@
 import json
+import re
 
 import pytest
 from PIL import Image
 
+from specs_core.datasets.pairs import read_pairs
 from specs_core.errors import ConfigError, DataError
+from specs_core.scenes.captions import named_fact
 from specs_core.scenes.dataset import make_scene, read_scenes, write_scenes
 from specs_core.scenes.drawing import draw_scene, emoji_font_path
+from specs_core.scenes.world import scene_facts
 
 
 @pytest.fixture
@@ -26,6 +30,35 @@ def test_write_scenes_gives_images_and_lines_whose_span_is_the_changed_text(tmp_
         with Image.open(path.parent / row["image"]) as image:
             assert image.size == (96, 96)
     assert [record.false_caption for record in read_scenes(path)] == [row["false_caption"] for row in rows]
+
+
+def test_write_scenes_tells_what_is_true_and_every_way_to_make_one_fact_false(tmp_path, font):
+    path = write_scenes(tmp_path / "out", count=25, seed=6, size=32)
+    for index, pair in enumerate(read_pairs(path)):
+        scene, caption, _ = make_scene(6, index)
+        assert pair.caption == caption
+        assert pair.facts == {named_fact(fact) for fact in scene_facts(scene)}
+        assert pair.told
+        assert {told.fact for told in pair.told} <= pair.facts
+        words = [caption[told.start : told.end].lower() for told in pair.told]
+        assert all(
+            word == told.fact.value
+            for word, told in zip(words, pair.told, strict=True)
+            if told.fact.type == "kind"
+        )
+        # Each told fact can be made false, but for kinds that the caption comes back to.
+        spans = [(told.start, told.end) for told in pair.told]
+        covered = [
+            [span for span in spans if false.start <= span[0] < span[1] <= false.end]
+            for false in pair.false_facts
+        ]
+        assert [len(cover) for cover in covered] == [1] * len(covered)
+        made_false = {cover[0] for cover in covered}
+        assert {told.fact.type for told in pair.told if (told.start, told.end) not in made_false} <= {"kind"}
+        for false in pair.false_facts:
+            changed = caption[: false.start] + false.text + caption[false.end :]
+            assert not re.search(r"\b[Aa] [aeiou]|\b[Aa]n [^aeiou]", changed)
+            assert changed != caption
 
 
 def test_write_scenes_twice_gives_the_same_bytes_and_the_first_scenes_do_not_depend_on_the_count(

@@ -35,6 +35,7 @@ from specs_core.checkpoints import (
     size_on_disk,
 )
 from specs_core.errors import CheckpointError, UnknownModelError
+from specs_core.vocabulary_subset import expand_vocabulary
 
 # LongCLIP keeps CLIP's first positions as they are and stretches the rest.
 KEPT_POSITIONS = 20
@@ -287,6 +288,7 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, where: str) -
     weights = dict(convert_state_dict(model, dict(state)))
     if not hasattr(model, "positional_embedding"):
         weights = convert_to_custom_text_state_dict(weights)
+    weights = expand_vocabulary(weights, vocab_size=getattr(model, "vocab_size", 0), where=where)
     expected = model.state_dict()
     for scalar in ("logit_scale", "logit_bias"):
         # Published files hold these as () or as (1,).

@@ -65,14 +65,16 @@ class TreeBatch:
         positions: (N, T) int64, the position each token would have in its own text.
         mask: (N, T, T) bool, true where the row's node attends to the column's.
         rows: (R,) int64, the tree of each text; trees in order, prefixes before branches.
-        columns: (R,) int64, the node of its end-of-text token.
+        ends: (N, C) int64, the nodes of the end-of-text tokens of each tree's texts, padded with node 0.
+        slots: (R,) int64, the column of `ends` that belongs to each text.
     """
 
     token_ids: Tensor
     positions: Tensor
     mask: Tensor
     rows: Tensor
-    columns: Tensor
+    ends: Tensor
+    slots: Tensor
 
 
 def lay_out(
@@ -96,8 +98,7 @@ def lay_out(
     # A node sees the trunk up to `limits` and, within its own segment, everything up to itself.
     limits: list[list[int]] = []
     segments: list[list[int]] = []
-    rows: list[int] = []
-    columns: list[int] = []
+    ends: list[list[int]] = []
     for row, tree in enumerate(trees):
         n = len(tree.trunk)
         if tree.longest > context_length:
@@ -108,6 +109,7 @@ def lay_out(
         node_positions = list(range(n + 1))
         node_limits = list(range(n + 1))
         node_segments = [0] * (n + 1)
+        node_ends: list[int] = []
         leaves = [(start, ()) for start in tree.prefixes] + [(b.start, b.tokens) for b in tree.branches]
         for segment, (start, tokens) in enumerate(leaves, start=1):
             if not 0 <= start <= n:
@@ -117,16 +119,16 @@ def lay_out(
             node_positions += range(start + 1, start + 1 + length)
             node_limits += [start] * length
             node_segments += [segment] * length
-            rows.append(row)
-            columns.append(len(node_ids) - 1)
+            node_ends.append(len(node_ids) - 1)
         ids.append(node_ids)
         positions.append(node_positions)
         limits.append(node_limits)
         segments.append(node_segments)
+        ends.append(node_ends)
 
     def padded(values: list[list[int]], fill: int) -> Tensor:
         width = max(map(len, values))
-        return torch.tensor([v + [fill] * (width - len(v)) for v in values], device=device)  # (N, T)
+        return torch.tensor([v + [fill] * (width - len(v)) for v in values], device=device)  # (N, width)
 
     limit, owner = padded(limits, 0), padded(segments, -1)
     node = torch.arange(limit.shape[1], device=device)
@@ -139,8 +141,9 @@ def lay_out(
         token_ids=padded(ids, 0),
         positions=padded(positions, 0),
         mask=mask,
-        rows=torch.tensor(rows, device=device),
-        columns=torch.tensor(columns, device=device),
+        rows=torch.tensor([row for row, found in enumerate(ends) for _ in found], device=device),
+        ends=padded(ends, 0),
+        slots=torch.tensor([slot for found in ends for slot in range(len(found))], device=device),
     )
 
 
@@ -178,9 +181,12 @@ def encode_trees(model: nn.Module, batch: TreeBatch) -> Tensor:
     dtype = tower.transformer.get_cast_dtype()
     x = tower.token_embedding(batch.token_ids).to(dtype)  # (N, T, W)
     x = x + tower.positional_embedding.to(dtype)[batch.positions]
-    for block in tower.transformer.resblocks:
+    *blocks, last = tower.transformer.resblocks
+    for block in blocks:
         x = _apply_block(block, x, batch.mask)
-    read: Tensor = tower.ln_final(x[batch.rows, batch.columns])  # (R, W)
+    # Only the end-of-text nodes are read, so in the last block the others give keys and values alone.
+    x = _apply_block(last, x, batch.mask, ends=batch.ends)  # (N, C, W)
+    read: Tensor = tower.ln_final(x[batch.rows, batch.slots])  # (R, W)
     projection = tower.text_projection
     if projection is None:
         return read
@@ -188,16 +194,26 @@ def encode_trees(model: nn.Module, batch: TreeBatch) -> Tensor:
     return features  # (R, D)
 
 
-def _apply_block(block: Any, x: Tensor, mask: Tensor) -> Tensor:
+def _apply_block(block: Any, x: Tensor, mask: Tensor, *, ends: Tensor | None = None) -> Tensor:
+    """Apply a block to all nodes (N, T, W), or only to the nodes `ends` (N, C), which gives (N, C, W)."""
     attention = block.attn
-    n, t, w = x.shape
     if not isinstance(attention, nn.MultiheadAttention):
         raise TypeError(f"text blocks with {type(attention).__name__} are not supported in one pass")
+    weight, bias, width = attention.in_proj_weight, attention.in_proj_bias, x.shape[-1]
+    normal = block.ln_1(x)
+    asking = normal
+    if ends is not None:
+        row = torch.arange(len(x), device=x.device)[:, None]
+        x, asking, mask = x[row, ends], normal[row, ends], mask[row, ends]
+
+    def heads(flat: Tensor) -> Tensor:
+        return flat.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)  # (N, H, nodes, W/H)
+
     # nn.MultiheadAttention wants the mask repeated for every head; broadcasting it costs H times less memory.
-    qkv = F.linear(block.ln_1(x), attention.in_proj_weight, attention.in_proj_bias)  # (N, T, 3W)
-    q, k, v = qkv.view(n, t, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)  # each (N, H, T, W/H)
-    mixed = _mix(q, k, v, mask[:, None])  # (N, H, T, W/H)
-    x = x + block.ls_1(attention.out_proj(mixed.transpose(1, 2).reshape(n, t, w)))
+    q = heads(F.linear(asking, weight[:width], bias[:width]))
+    k, v = map(heads, F.linear(normal, weight[width:], bias[width:]).chunk(2, dim=-1))
+    mixed = _mix(q, k, v, mask[:, None])  # (N, H, nodes, W/H)
+    x = x + block.ls_1(attention.out_proj(mixed.transpose(1, 2).flatten(2)))
     out: Tensor = x + block.ls_2(block.mlp(block.ln_2(x)))
     return out
 

@@ -21,8 +21,6 @@ class Stage:
         detail: Range of the level of detail of the captions (`write_caption`).
         batch: Captions of a step, each with an image of its own.
         facts: Weight of the fact loss at the start and at the end of the stage, linear between.
-        rate: Factor on the scheduled learning rate, likewise.
-        learning_rate: Learning rate, likewise, in place of the schedule.
         false_types: Types of fact that false units are drawn from, a type as often as it stands here; without
             it, a unit is drawn first and then one of its types.
     """
@@ -32,8 +30,6 @@ class Stage:
     detail: tuple[float, float]
     batch: int
     facts: tuple[float, float]
-    rate: tuple[float, float] = (1.0, 1.0)
-    learning_rate: tuple[float, float] | None = None
     false_types: tuple[str, ...] | None = None
 
 
@@ -63,8 +59,8 @@ class TrainConfig:
         model: An open_clip model configuration.
         stages: The curriculum.
         weights: Of the losses.
-        learning_rate: Peak of the cosine schedule.
-        decay_steps: Steps after which that schedule reaches a hundredth of its peak.
+        learning_rate: Peak of the schedule.
+        decay_steps: Last steps, in which the rate falls along a cosine from its peak to a hundredth of it.
         weight_decay: AdamW's, on matrices only.
         warmup: Steps to the peak.
         clip_norm: Largest norm of the gradient.

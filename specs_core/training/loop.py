@@ -21,13 +21,14 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
 from specs_core.errors import CheckpointError
-from specs_core.prefix_tree import encode_trees
+from specs_core.prefix_tree import EOT_TOKEN, SOT_TOKEN, encode_trees
 from specs_core.scenes.world import KINDS, SIZES, TINTS
 from specs_core.training.config import TrainConfig
 from specs_core.training.fact_table import OUTPUTS
 from specs_core.training.losses import contrastive_loss, fall_loss, pairwise_loss, rise_loss
 from specs_core.training.scene_batches import SceneBatch, SceneBatches, text_tokens
 from specs_core.training.vocabulary import world_words
+from specs_core.vocabulary_subset import VocabularySubset
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +65,11 @@ class FactHead(nn.Module):
 
 
 def build_model(config: TrainConfig) -> CLIP:
-    """Build the untrained open_clip model; embedding rows of tokens that the captions never use are zero."""
+    """Build the untrained open_clip model, with rows for the tokens that the captions use."""
     model = CLIP(**copy.deepcopy(config.model))
-    used = sorted({token for word in world_words() for token in text_tokens(word)} | {49406, 49407})
-    rows = torch.zeros(model.vocab_size, 1)
-    rows[used] = 1.0
-    with torch.no_grad():
-        model.token_embedding.weight.mul_(rows)
+    used = sorted({token for word in world_words() for token in text_tokens(word)} | {SOT_TOKEN, EOT_TOKEN})
+    table = VocabularySubset(used, vocab_size=model.vocab_size, width=model.token_embedding.embedding_dim)
+    model.token_embedding = table  # type: ignore[assignment]
     return model
 
 
@@ -199,16 +198,12 @@ class Trainer:
         return True
 
     def learning_rate(self) -> float:
-        """Return the current rate: the stage's own, or warm-up, then a cosine, times the stage's factor."""
+        """Return the current rate: warm-up, a level stretch where the decay begins later, a cosine."""
         config = self.config
-        stage, progress = config.stage_at(self.step)
-        if stage.learning_rate is not None:
-            return _between(stage.learning_rate, progress)
         if self.step < config.warmup:
             return config.learning_rate * (self.step + 1) / config.warmup
-        decayed = min(1.0, (self.step - config.warmup) / max(1, config.decay_steps - config.warmup))
-        factor = _between(stage.rate, progress)
-        return factor * config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * decayed)))
+        decayed = max(0.0, 1 - (config.steps - self.step) / config.decay_steps)
+        return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * decayed)))
 
     def train_step(self, batch: SceneBatch) -> dict[str, float]:
         """Take one optimiser step and return the terms of the loss."""

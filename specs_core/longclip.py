@@ -46,15 +46,8 @@ _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode", "fill_color")
 # Entries of published state dicts that are no weights of the model.
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "mask1", "mask2")
 _FOREIGN_PICKLE = (AssertionError, AttributeError, EOFError, LookupError, TypeError, pickle.UnpicklingError)
-_UNREADABLE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    ArithmeticError,
-    struct.error,
-    zipfile.BadZipFile,
-    *_FOREIGN_PICKLE,
-)
+_BROKEN_FILE = (OSError, RuntimeError, ValueError, ArithmeticError, struct.error, zipfile.BadZipFile)
+_UNREADABLE = (*_BROKEN_FILE, *_FOREIGN_PICKLE)
 
 StateDict = dict[str, Tensor]
 

@@ -207,7 +207,7 @@ def _apply_block(block: Any, x: Tensor, mask: Tensor, *, ends: Tensor | None = N
         x, asking, mask = x[row, ends], normal[row, ends], mask[row, ends]
 
     def heads(flat: Tensor) -> Tensor:
-        return flat.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)  # (N, H, nodes, W/H)
+        return flat.view(*flat.shape[:2], attention.num_heads, -1).transpose(1, 2)  # (N, H, nodes, W/H)
 
     # nn.MultiheadAttention wants the mask repeated for every head; broadcasting it costs H times less memory.
     q = heads(F.linear(asking, weight[:width], bias[:width]))

@@ -69,7 +69,7 @@ def build_model(config: TrainConfig) -> CLIP:
     model = CLIP(**copy.deepcopy(config.model))
     used = sorted({token for word in world_words() for token in text_tokens(word)} | {SOT_TOKEN, EOT_TOKEN})
     table = VocabularySubset(used, vocab_size=model.vocab_size, width=model.token_embedding.embedding_dim)
-    model.token_embedding = table  # type: ignore[assignment]
+    model.token_embedding = table
     return model
 
 

@@ -76,7 +76,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(small, tmp_path):
 
 def test_the_model_has_rows_for_the_tokens_of_its_world_and_zero_vectors_for_others(small):
     table = build_model(small).token_embedding
-    used = text_tokens("a red car .") + (SOT_TOKEN, EOT_TOKEN)
+    used = (*text_tokens("a red car ."), SOT_TOKEN, EOT_TOKEN)
     assert 100 < len(table.weight) < 400
     assert torch.all(table(torch.tensor(used)).abs().sum(1) > 0)
     assert torch.equal(table(torch.tensor([[text_tokens("saxophone")[0]]])), torch.zeros(1, 1, 16))

@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every subcommand; each sets `run`, a function of the parsed arguments."""
+    from specs_core.datasets.cli import add_parser as add_data
     from specs_core.evaluation.cli import add_parser as add_evaluate
     from specs_core.scenes.cli import add_parser as add_scenes
     from specs_core.segmentation.cli import add_parser as add_segment
@@ -71,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_curves(commands)
     _add_score(commands)
     add_scenes(commands)
+    add_data(commands)
     add_train(commands)
     add_evaluate(commands)
     return parser

@@ -147,6 +147,38 @@ def lay_out(
     )
 
 
+def share_trunk(texts: Sequence[Sequence[int]], trunk: Sequence[int]) -> tuple[PrefixTree, list[int]]:
+    """Hang texts on a trunk, each as far out as their token ids agree.
+
+    A text that the trunk begins with costs one end-of-text token. Any other branches off where the ids part:
+    a false unit, and also a prefix that ends within one of the trunk's tokens.
+
+    Args:
+        texts: Token ids of R texts, without start- and end-of-text.
+        trunk: Token ids that they share, likewise.
+
+    Returns:
+        The tree; and for each text its place among the tree's texts, prefixes before branches.
+    """
+    shared = [_shared_length(ids, trunk) for ids in texts]
+    on_trunk = [i for i, ids in enumerate(texts) if shared[i] == len(ids)]
+    off_trunk = [i for i, ids in enumerate(texts) if shared[i] < len(ids)]
+    tree = PrefixTree(
+        trunk=tuple(trunk),
+        prefixes=tuple(shared[i] for i in on_trunk),
+        branches=tuple(Branch(shared[i], tuple(texts[i][shared[i] :])) for i in off_trunk),
+    )
+    place = {text: index for index, text in enumerate([*on_trunk, *off_trunk])}
+    return tree, [place[i] for i in range(len(texts))]
+
+
+def _shared_length(ids: Sequence[int], trunk: Sequence[int]) -> int:
+    shared = 0
+    while shared < min(len(ids), len(trunk)) and ids[shared] == trunk[shared]:
+        shared += 1
+    return shared
+
+
 def text_tower(model: nn.Module) -> Any:
     """Return the module that holds an open_clip model's text tower (the model itself, or its `text`)."""
     return model.text if hasattr(model, "text") else model

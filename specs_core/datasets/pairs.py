@@ -91,12 +91,26 @@ def iterate_pairs(path: Path) -> Iterator[CaptionedImage]:
             for number, line in enumerate(lines, start=1):
                 line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
                 if line.strip():
-                    try:
-                        yield _pair(line, number, path.parent)
-                    except _LineError as error:
-                        raise DataError(f"{path}, line {number}: {error}.") from error
+                    yield parse_pair(line, number, path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def parse_pair(line: bytes, number: int, path: Path) -> CaptionedImage:
+    """Read one line of a file.
+
+    Args:
+        line: The line, not blank.
+        number: Its number, from 1.
+        path: The file, whose folder relative image paths count from.
+
+    Raises:
+        DataError: The line is not what it should be.
+    """
+    try:
+        return _pair(line, number, path.parent)
+    except _LineError as error:
+        raise DataError(f"{path}, line {number}: {error}.") from error
 
 
 class _LineError(Exception):

@@ -2,7 +2,14 @@ import pytest
 import torch
 from open_clip.model import CLIP
 
-from specs_core.prefix_tree import Branch, PrefixTree, encode_trees, lay_out, supports_prefix_trees
+from specs_core.prefix_tree import (
+    Branch,
+    PrefixTree,
+    encode_trees,
+    lay_out,
+    share_trunk,
+    supports_prefix_trees,
+)
 
 CONTEXT = 40
 
@@ -98,3 +105,27 @@ def test_one_pass_is_refused_for_a_text_tower_that_is_not_causal(model):
         "no_causal_mask": True,
     }
     assert not supports_prefix_trees(CLIP(24, vision, text))
+
+
+def test_texts_that_share_a_trunk_are_encoded_as_if_alone_in_value_and_gradient(model):
+    generator = torch.Generator().manual_seed(5)
+    trunk = torch.randint(300, 49000, (20,), generator=generator).tolist()
+    # a false unit that begins like the true one, a prefix that ends within a token, the trunk, another text
+    texts = [[*trunk[:9], 7, 8], trunk[:5], [*trunk[:3], 9], trunk, [5, 6], []]
+    tree, order = share_trunk(texts, trunk)
+    assert [len(tree.prefixes), [branch.start for branch in tree.branches]] == [3, [9, 3, 0]]
+    weights = torch.randn(len(texts), 24, generator=generator)
+    gradients = []
+    values = []
+    for encode in (
+        lambda: encode_trees(model, lay_out([tree], context_length=CONTEXT))[order],
+        lambda: encode_separately(model, texts),
+    ):
+        model.zero_grad()
+        values.append(encode())
+        (values[-1] * weights).sum().backward()
+        gradients.append({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+    torch.testing.assert_close(values[0], values[1], atol=1e-5, rtol=0)
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], atol=1e-4, rtol=1e-3, msg=name)

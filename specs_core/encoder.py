@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from open_clip import SimpleTokenizer
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 import specs_core
 from specs_core.checkpoints import Checkpoint, Progress, expected_sha256, fetch, file_sha256, resolve
 from specs_core.errors import CaptionError, CheckpointError, ConfigError
 from specs_core.longclip import LoadedModel, load_model
-from specs_core.prefix_tree import (
-    Branch,
-    PrefixTree,
-    encode_trees,
-    lay_out,
-    supports_prefix_trees,
-    text_tower,
-)
+from specs_core.prefix_tree import PrefixTree, encode_trees, share_trunk
+from specs_core.text_input import TextInput
 
 if TYPE_CHECKING:
     from specs_core.segmentation.units import DetailUnit
@@ -37,6 +30,8 @@ T = TypeVar("T")
 
 # Rows that go through a tower together; more gains nothing on a CPU and costs memory.
 BATCH_SIZE = 32
+# Nodes of prefix trees that go through the text tower together, padding included.
+TREE_NODES = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +47,41 @@ class PrefixFeatures:
     features: FloatArray
     tokens: npt.NDArray[np.int64]
     total_tokens: int
+
+
+@dataclass(frozen=True)
+class TextTree:
+    """A caption with texts that leave it after a unit.
+
+    Attributes:
+        units: U units, at least one; joined they are the caption.
+        branches: For each of B texts, how many units it keeps (0 to U) and the words that follow them.
+    """
+
+    units: Sequence[DetailUnit]
+    branches: Sequence[tuple[int, str]] = ()
+
+    def texts(self) -> list[str]:
+        """Return the U prefixes, then the B branches, each as a whole text."""
+        prefixes = list(accumulate(unit.text for unit in self.units))
+        return prefixes + [("", *prefixes)[kept] + words for kept, words in self.branches]
+
+
+@dataclass(frozen=True, eq=False)
+class TreeFeatures:
+    """Features of a caption's U prefixes and its B branches.
+
+    Attributes:
+        prefixes: (U, D) float32 of unit length; NaN for a text that is longer than the model reads.
+        branches: (B, D) float32, likewise.
+        prefix_tokens: (U,) int64, the tokens of each text, start- and end-of-text included.
+        branch_tokens: (B,) int64.
+    """
+
+    prefixes: FloatArray
+    branches: FloatArray
+    prefix_tokens: npt.NDArray[np.int64]
+    branch_tokens: npt.NDArray[np.int64]
 
 
 class Encoder:
@@ -85,11 +115,9 @@ class Encoder:
         self.image_size = loaded.image_size
         self.device = device
         self.dtype = "float32"
-        self._byte_pairs = isinstance(loaded.tokenizer, SimpleTokenizer)
-        # open_clip's own tokenizer leaves start- and end-of-text to its caller; others put theirs in.
-        self._added_tokens = 2 if self._byte_pairs else 0
+        self._texts = TextInput(loaded.model, loaded.tokenizer, context_length=loaded.context_length)
         self._width = loaded.embed_dim
-        self.one_pass = self._byte_pairs and _is_causal(loaded.model)
+        self.one_pass = self._texts.one_pass
 
     def image_features(self, images: Sequence[Image.Image]) -> FloatArray:
         """Encode images.
@@ -125,13 +153,13 @@ class Encoder:
             CaptionError: A caption is blank, or has more tokens than the model reads.
             CheckpointError: The model gives numbers that are not finite.
         """
-        tokens = [self._encode(caption) for caption in captions]
+        tokens = [self._texts.tokens(caption) for caption in captions]
         for caption, ids in zip(captions, tokens, strict=True):
             if not caption.strip():
                 raise CaptionError("the caption is empty")
-            if not self._fits(ids):
+            if not self._texts.fits(ids):
                 raise CaptionError(
-                    f"the caption has {len(ids) + self._added_tokens} tokens and "
+                    f"the caption has {self._texts.positions(ids)} tokens and "
                     f"model {self.checkpoint.label} reads {self.context_length}"
                 )
         # Captions of similar length share a batch, so that little is spent on padding.
@@ -174,13 +202,13 @@ class Encoder:
         text = ""
         for unit in units:
             text += unit.text
-            ids = self._encode(text)
-            if not self._fits(ids):
+            ids = self._texts.tokens(text)
+            if not self._texts.fits(ids):
                 break
             prefixes.append(ids)
         lengths = [0, *map(len, prefixes)]
         # Past the context only the count matters, and a unit's own tokens are counted in linear time.
-        beyond = [len(self._encode(unit.text)) for unit in units[len(prefixes) :]]
+        beyond = [len(self._texts.tokens(unit.text)) for unit in units[len(prefixes) :]]
         features = np.full((len(units), self._width), np.nan, dtype=np.float32)
         if prefixes:
             features[: len(prefixes)] = self._encode_prefixes(prefixes, units[: len(prefixes)])
@@ -190,9 +218,40 @@ class Encoder:
             total_tokens=self.count_tokens(caption),
         )
 
+    def tree_features(self, trees: Sequence[TextTree]) -> list[TreeFeatures]:
+        """Encode the prefixes of captions and texts that branch off them, one pass for several captions.
+
+        Each text is encoded as it would be alone, as in `prefix_features`; a text tower that is not causal
+        encodes them one by one.
+
+        Args:
+            trees: N captions with their branches.
+
+        Returns:
+            For each its features, NaN for texts beyond the context.
+
+        Raises:
+            CaptionError: A caption has no units, or they are blank.
+            CheckpointError: The model gives numbers that are not finite.
+
+        Source: ours: docs/metrics.md, "The whole curve in one text pass".
+        """
+        texts = [tree.texts() for tree in trees]
+        for tree, rows in zip(trees, texts, strict=True):
+            if not tree.units or not rows[len(tree.units) - 1].strip():
+                raise CaptionError("the caption is empty")
+        ids = [[self._texts.tokens(text) for text in rows] for rows in texts]
+        features = self._encode_texts(texts, ids, [len(tree.units) for tree in trees])
+        found = []
+        for tree, tokens, values in zip(trees, ids, features, strict=True):
+            counts = np.array([self._texts.positions(row) for row in tokens], dtype=np.int64)
+            units = len(tree.units)
+            found.append(TreeFeatures(values[:units], values[units:], counts[:units], counts[units:]))
+        return found
+
     def count_tokens(self, caption: str) -> int:
         """Return the number of tokens of a caption, start- and end-of-text included."""
-        return len(self._encode(caption)) + self._added_tokens
+        return self._texts.positions(self._texts.tokens(caption))
 
     def provenance(self) -> dict[str, Any]:
         """Return what a score depends on besides image and caption: versions, weights, preprocessing."""
@@ -208,52 +267,51 @@ class Encoder:
             "open_clip_version": version("open_clip_torch"),
         }
 
-    def _encode(self, caption: str) -> list[int]:
-        """Return a caption's token ids; for open_clip's tokenizer without start- and end-of-text."""
-        if self._byte_pairs:
-            return _plain_tokens(self._tokenizer, caption)
-        clean = self._tokenizer.clean_fn(caption) if self._tokenizer.clean_fn else caption
-        return list(self._tokenizer.tokenizer(clean)["input_ids"])
-
-    def _fits(self, ids: Sequence[int]) -> bool:
-        return len(ids) + self._added_tokens <= self.context_length
-
     def _encode_prefixes(self, prefixes: Sequence[list[int]], units: Sequence[DetailUnit]) -> FloatArray:
         with torch.inference_mode():
             if not self.one_pass:
                 texts = ["".join(unit.text for unit in units[: u + 1]) for u in range(len(units))]
                 return self._unit_length([self._encode_padded(batch) for batch in _batches(texts)])
-            trunk = prefixes[-1]
-            shared = [_shared_length(ids, trunk) for ids in prefixes]
-            on_trunk = [u for u, ids in enumerate(prefixes) if shared[u] == len(ids)]
-            off_trunk = [u for u, ids in enumerate(prefixes) if shared[u] < len(ids)]
-            tree = PrefixTree(
-                trunk=tuple(trunk),
-                prefixes=tuple(shared[u] for u in on_trunk),
-                branches=tuple(Branch(shared[u], tuple(prefixes[u][shared[u] :])) for u in off_trunk),
-            )
+            tree, order = share_trunk(prefixes, prefixes[-1])
             features = self._unit_length([self._encode_trees([tree])])
-        return features[np.argsort(on_trunk + off_trunk)]
+        return features[order]
+
+    def _encode_texts(
+        self, texts: list[list[str]], ids: list[list[list[int]]], units: list[int]
+    ) -> list[FloatArray]:
+        """Encode N groups of texts, each a caption's prefixes, then its branches; NaN for those too long.
+
+        Returns:
+            For each group (R, D).
+        """
+        features = [np.full((len(rows), self._width), np.nan, dtype=np.float32) for rows in ids]
+        fitting = [[r for r, row in enumerate(rows) if self._texts.fits(row)] for rows in ids]
+        laid: list[tuple[int, PrefixTree, list[int]]] = []
+        with torch.inference_mode():
+            for number, (rows, chosen) in enumerate(zip(ids, fitting, strict=True)):
+                if not chosen:
+                    continue
+                if self.one_pass:
+                    trunk = max([r for r in chosen if r < units[number]], default=chosen[0])
+                    laid.append((number, *share_trunk([rows[r] for r in chosen], rows[trunk])))
+                else:
+                    wanted = [texts[number][r] for r in chosen]
+                    parts = [self._encode_padded(batch) for batch in _batches(wanted)]
+                    features[number][chosen] = self._unit_length(parts)
+            for group in _of_similar_size(laid):
+                encoded = self._unit_length([self._encode_trees([tree for _, tree, _ in group])])
+                start = 0
+                for number, _, places in group:
+                    features[number][fitting[number]] = encoded[start : start + len(places)][places]
+                    start += len(places)
+        return features
 
     def _encode_trees(self, trees: Sequence[PrefixTree]) -> Tensor:
-        batch = lay_out(
-            trees,
-            context_length=self.context_length,
-            sot_token=self._tokenizer.sot_token_id,
-            eot_token=self._tokenizer.eot_token_id,
-            device=self.device,
-        )
+        batch = self._texts.lay_out(trees, device=self.device)
         return encode_trees(self._model, batch)
 
     def _encode_padded(self, captions: Sequence[str]) -> Tensor:
-        if not self._byte_pairs:
-            ids: Tensor = self._tokenizer(list(captions))
-        else:
-            ids = torch.zeros(len(captions), self.context_length, dtype=torch.long)  # (N, P)
-            for row, caption in zip(ids, captions, strict=True):
-                tokens = [self._tokenizer.sot_token_id, *self._encode(caption), self._tokenizer.eot_token_id]
-                row[: len(tokens)] = torch.tensor(tokens)
-        features: Tensor = self._model.encode_text(ids.to(self.device))
+        features: Tensor = self._model.encode_text(self._texts.padded(captions).to(self.device))
         return features
 
     def _unit_length(self, parts: Sequence[Tensor]) -> FloatArray:
@@ -296,33 +354,19 @@ def load_encoder(
     return Encoder(load_model(checkpoint, path), checkpoint=checkpoint, weights_sha256=sha256, device=device)
 
 
-def _plain_tokens(tokenizer: SimpleTokenizer, caption: str) -> list[int]:
-    """Tokenise a caption in which the names of special tokens are words like any other.
-
-    The tokenizer reads a literal "<end_of_text>" as the end of the text, after which the model would read
-    nothing. A space behind the bracket keeps it apart and yields the tokens that the bare characters have.
-    """
-    special = set(tokenizer.all_special_ids)
-    names = re.compile("|".join(re.escape(tokenizer.decoder[i]) for i in special), re.IGNORECASE)
-    ids: list[int] = tokenizer.encode(caption)
-    while not special.isdisjoint(ids):
-        # Cleaning undoes HTML entities, so the names are looked for in the cleaned text.
-        caption = names.sub(lambda found: f"{found[0][0]} {found[0][1:]}", tokenizer.clean_fn(caption))
-        ids = tokenizer.encode(caption)
-    return ids
-
-
-def _is_causal(model: nn.Module) -> bool:
-    return supports_prefix_trees(model) and all(
-        isinstance(block.attn, nn.MultiheadAttention) for block in text_tower(model).transformer.resblocks
-    )
-
-
-def _shared_length(ids: Sequence[int], trunk: Sequence[int]) -> int:
-    shared = 0
-    while shared < min(len(ids), len(trunk)) and ids[shared] == trunk[shared]:
-        shared += 1
-    return shared
+def _of_similar_size(
+    laid: Sequence[tuple[int, PrefixTree, list[int]]],
+) -> Iterator[list[tuple[int, PrefixTree, list[int]]]]:
+    """Group trees of similar size, so that little is padded, of at most `TREE_NODES` nodes with padding."""
+    group: list[tuple[int, PrefixTree, list[int]]] = []
+    for entry in sorted(laid, key=lambda entry: entry[1].nodes):
+        # Sorted: the newest is the largest, to which the others are padded.
+        if group and (len(group) + 1) * entry[1].nodes > TREE_NODES:
+            yield group
+            group = []
+        group.append(entry)
+    if group:
+        yield group
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

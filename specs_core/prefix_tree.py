@@ -55,6 +55,12 @@ class PrefixTree:
         ends = [len(self.trunk), *(b.start + len(b.tokens) for b in self.branches)]
         return max(ends) + 2
 
+    @property
+    def nodes(self) -> int:
+        """Number of tokens that it takes laid out, start- and end-of-text included."""
+        own = sum(len(branch.tokens) + 1 for branch in self.branches)
+        return 1 + len(self.trunk) + len(self.prefixes) + own
+
 
 @dataclass(frozen=True)
 class TreeBatch:

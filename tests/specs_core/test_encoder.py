@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save_file
 
-from specs_core.encoder import Encoder, load_encoder
+from specs_core.encoder import Encoder, TextTree, load_encoder
 from specs_core.errors import CaptionError, CheckpointError, ConfigError
 from specs_core.segmentation.units import DetailUnit
 
@@ -186,6 +186,82 @@ def test_prefix_features_of_a_text_tower_that_is_not_causal_equal_padded_passes(
     found = encoder.prefix_features(units)
     np.testing.assert_allclose(found.features, padded_features(encoder, prefixes_of(units)), atol=1e-5)
     np.testing.assert_allclose(encoder.text_features([LONG])[0], found.features[-1], atol=1e-5)
+
+
+def test_tree_features_of_several_captions_equal_padded_separate_passes(tiny_encoder: Encoder) -> None:
+    branches = [(0, "two gulls"), (1, "on a red rug. "), (2, "near the sea. "), (3, "No more."), (1, "s")]
+    trees = [
+        TextTree(cut(LONG, 18, 38, 90), branches),
+        TextTree(cut("A dog runs.", 5), [(1, " \n sleeps")]),
+        TextTree(cut(LONG[:70], 3, 20, 21)),
+    ]
+    for tree, features in zip(trees, tiny_encoder.tree_features(trees), strict=True):
+        texts = tree.texts()
+        units = len(tree.units)
+        expected = padded_features(tiny_encoder, texts)
+        np.testing.assert_allclose(features.prefixes, expected[:units], atol=1e-5)
+        np.testing.assert_allclose(features.branches, expected[units:], atol=1e-5)
+        counts = [tiny_encoder.count_tokens(text) for text in texts]
+        assert [*features.prefix_tokens, *features.branch_tokens] == counts
+    assert trees[0].texts()[-5:][:2] == ["two gulls", "A large brown dog,on a red rug. "]
+
+
+def test_tree_features_equal_prefix_features_whatever_goes_through_together(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees = [TextTree(cut(LONG, *range(edge, 120, edge)), [(2, "a cat. ")]) for edge in (9, 14, 30, 25)]
+    together = tiny_encoder.tree_features(trees)
+    monkeypatch.setattr("specs_core.encoder.TREE_NODES", 1)
+    alone = tiny_encoder.tree_features(trees)
+    for tree, one, other in zip(trees, together, alone, strict=True):
+        np.testing.assert_allclose(one.prefixes, other.prefixes, atol=1e-5)
+        np.testing.assert_allclose(one.branches, other.branches, atol=1e-5)
+        expected = tiny_encoder.prefix_features(tree.units).features
+        np.testing.assert_allclose(one.prefixes, expected, atol=1e-5)
+
+
+def test_tree_features_beyond_the_context_are_nan_and_counted_and_nothing_else_changes(
+    tiny_encoder: Encoder,
+) -> None:
+    words = "dog " * 240
+    branches = [(1, "a " * 6), (1, "a " * 7), (2, "cat. "), (0, "a cat. ")]
+    tree = TextTree(cut(words + "and a cat on a red and blue mat.", len(words)), branches)
+    (features,) = tiny_encoder.tree_features([tree])
+    assert np.isnan(features.prefixes).any(axis=-1).tolist() == [False, True]
+    assert np.isnan(features.branches).any(axis=-1).tolist() == [False, True, True, False]
+    assert features.prefix_tokens.tolist() == [242, 252]
+    assert features.branch_tokens.tolist() == [248, 249, 254, 5]
+    texts = tree.texts()
+    kept = [texts[0], texts[2], texts[5]]
+    found = np.stack([features.prefixes[0], features.branches[0], features.branches[3]])
+    np.testing.assert_allclose(found, padded_features(tiny_encoder, kept), atol=1e-5)
+
+
+def test_tree_features_of_a_caption_whose_first_unit_is_too_long_are_nan(tiny_encoder: Encoder) -> None:
+    words = "dog " * 250
+    (features,) = tiny_encoder.tree_features([TextTree(cut(words + "cat", len(words)), [(1, "cow")])])
+    assert np.isnan(features.prefixes).all()
+    assert np.isnan(features.branches).all()
+
+
+def test_tree_features_of_a_text_tower_that_is_not_causal_equal_padded_passes(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = TextTree(cut(LONG, 18, 38), [(1, "on a rug. "), (2, "dog " * 250)])
+    (expected,) = tiny_encoder.tree_features([tree])
+    monkeypatch.setattr(tiny_encoder, "one_pass", False)
+    (found,) = tiny_encoder.tree_features([tree])
+    np.testing.assert_allclose(found.prefixes, expected.prefixes, atol=1e-5)
+    np.testing.assert_allclose(found.branches, expected.branches, atol=1e-5)
+    assert np.isnan(found.branches[1]).all()
+
+
+def test_tree_features_of_a_blank_caption_are_refused(tiny_encoder: Encoder) -> None:
+    assert tiny_encoder.tree_features([]) == []
+    with pytest.raises(CaptionError, match="the caption is empty"):
+        tiny_encoder.tree_features([TextTree([])])
+    with pytest.raises(CaptionError, match="the caption is empty"):
+        tiny_encoder.tree_features([TextTree([DetailUnit(" ", 0, 1)], [(1, "a cat")])])
 
 
 def test_encoder_whose_features_are_not_finite_is_refused(tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 #: A phrase with one of these completes the word before it instead of adding to it.
-BOUND_PREPOSITIONS = _words("of than as for to into onto by like about through per via upon")
+BOUND_PREPOSITIONS = _words("of than as for to into onto by like about through per via upon out")
 #: "To the left" places; "to the wall" completes.
 SIDES = _words("left right side rear front back top bottom north south east west")
 #: What stands behind these belongs to them: "a focus on sounds", "takes place in front of a field".
@@ -26,32 +26,35 @@ ADVERBIAL_MARKS = _words(
 HEDGES = _words("possibly perhaps likely maybe probably presumably apparently")
 COMPARATIVES = _words("further farther closer nearer higher lower")
 COMPARATIVE_COMPLETIONS = _words("back to up down away from")
-#: First verbs of sentences that only place an indefinite subject: "A car | stands on the left."
-PLACING_OPENERS = _words(
-    "is are was were can stand stands sit sits lie lies hang hangs appear appears rest rests"
+#: Verbs that place an object; what follows them says where.
+PLACING_VERBS = _words(
+    "is are was were can be stand stands sit sits lie lies hang hangs appear appears rest rests seen found "
+    "placed parked located situated positioned shown visible standing sitting lying hanging resting"
 )
-PLACING_VERBS = PLACING_OPENERS | _words(
-    "be seen found placed parked located situated positioned shown visible standing sitting lying hanging "
-    "resting"
-)
-PLACING_PREPOSITIONS = _words(
-    "in on at above below under beneath behind beside near between against to left right"
+#: Prepositions of place that come in pairs: "below and behind the light".
+PLACE_PREPOSITIONS = _words(
+    "in on at above below under underneath beneath behind beside near around inside outside over across "
+    "along"
 )
 #: Words that do not name what a phrase behind them would describe; "sits" may be mistagged as a noun.
 UNNAMED = PLACING_VERBS | _words("one ones")
 STAND_INS = _words("one another others")
 QUANTITIES = _words("various several many few other more numerous")
-INDEFINITES = _words("a an one two three four five six several")
-#: "A photo shows ..." does not place a photo.
-PICTURES = _words(
-    "image picture photo photograph shot view scene drawing painting illustration close-up closeup portrait "
-    "screenshot sketch snapshot rendering collage panorama angle frame"
+#: A bare colour behind "in" is a detail of its own: "letters | in black".
+COLOURS = _words(
+    "black white red green blue yellow orange brown purple pink gray grey gold silver beige tan teal maroon"
+)
+#: With one of these a participle is an adjective: "is quite elongated | in the light".
+DEGREES = _words("very quite rather somewhat fairly extremely so too")
+#: What "with" completes: "level with", "along with", "crowded with".
+ACCOMPANIED = _words(
+    "along together consistent level flush parallel complete alive thick heavy busy familiar full rich"
 )
 
 #: Abbreviations whose stop does not end a sentence.
 ABBREVIATIONS = _words(
     "mr. mrs. ms. dr. st. mt. ft. jr. sr. no. vs. e.g. i.e. etc. approx. ca. inc. ltd. co. prof. rev. gen. "
-    "sgt. capt. lt. col. ave. blvd. rd. fig. u.s. u.k. a.m. p.m."
+    "sgt. capt. lt. col. ave. blvd. rd. fig. est. dept. vol. pp. sq. u.s. u.k. a.m. p.m."
 )
 #: Behind these the stop may end the sentence as well; the next word's capital decides.
 ENDING_ABBREVIATIONS = _words("etc. inc. ltd. co. jr. sr. ave. blvd. rd. u.s. u.k. a.m. p.m.")

@@ -206,23 +206,23 @@ def train(
     *,
     best: Path,
     seed: int,
-    max_epochs: int,
-    max_seconds: float,
+    epochs: int,
     captions: int = 0,
     learn_rate: float = 0.001,
     start_from: Path | None = None,
 ) -> tuple[Language, int]:
-    """Train until the epochs or the seconds are spent, and keep the best epoch on the dev part.
+    """Train for a number of epochs, and keep the best of them on the dev part.
+
+    Nothing depends on the clock, so the same arguments give the same weights on the same machine.
 
     Args:
         train_part: sentences to learn from.
         dev_part: sentences that choose the epoch.
         best: folder that holds the best pipeline so far; it survives an interrupted run.
         seed: of the weights, the order and the drawn documents.
-        max_epochs: passes over the training part.
-        max_seconds: wall clock after which no new epoch starts.
+        epochs: passes over the training part.
         captions: generated caption sentences mixed into every epoch, drawn anew each time.
-        learn_rate: at the start; it falls to a tenth.
+        learn_rate: of the first epoch; it falls in a straight line towards a tenth.
         start_from: a pipeline trained earlier to go on from.
 
     Returns:
@@ -242,12 +242,8 @@ def train(
     begun = time.monotonic()
     sizes = _batch_sizes()
     best_score, best_epoch = -1.0, 0
-    for epoch in range(1, max_epochs + 1):
-        # The rate falls in a straight line over the time allowed, whichever limit comes first.
-        used = max((time.monotonic() - begun) / max_seconds, (epoch - 1) / max_epochs)
-        if used >= 1.0:
-            break
-        optimizer.learn_rate = learn_rate * (1.0 - 0.9 * used)
+    for epoch in range(1, epochs + 1):
+        optimizer.learn_rate = learn_rate * (1.0 - 0.9 * (epoch - 1) / epochs)
         losses: dict[str, float] = {}
         examples = draw_examples(nlp, [*train_part, *draw_caption_sentences(captions, rng)], rng)
         with tqdm(total=len(examples), desc=f"epoch {epoch}", unit="doc", leave=False, disable=None) as bar:
@@ -278,7 +274,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--captions", type=int, default=3000, help="generated caption sentences in an epoch")
     parser.add_argument("--learn-rate", type=float, default=0.001)
     parser.add_argument("--start-from", type=Path, help="pipeline folder to go on from")
-    parser.add_argument("--minutes", type=float, default=25.0, help="start no new epoch after this long")
     args = parser.parse_args(argv)
     parts = {part: read_sentences(args.treebank / f"{part}.conllu.gz") for part in ("train", "dev", "test")}
     scratch = args.out.with_name(args.out.name + ".best")
@@ -288,8 +283,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             parts["dev"],
             best=scratch,
             seed=args.seed,
-            max_epochs=args.epochs,
-            max_seconds=60 * args.minutes,
+            epochs=args.epochs,
             captions=args.captions,
             learn_rate=args.learn_rate,
             start_from=args.start_from,

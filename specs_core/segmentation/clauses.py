@@ -71,6 +71,8 @@ def core_end(token: Token) -> int:
             child.dep_ in _SUBJECTS and not has_subject
         ):
             end = max(end, child.i)
+        elif any(mark.lower_ == "with" for mark in child.lefts):
+            continue
         elif child.dep_ in ("xcomp", "ccomp"):
             end = max(end, core_end(child))
         elif child.dep_ in _COMPLEMENTS:

@@ -11,7 +11,7 @@ from specs_core.segmentation.tokens import after_pause, is_noun, is_verb, is_wor
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
-_DESCRIPTIONS = frozenset({"amod", "nmod", "acl", "acl:relcl", "compound", "nummod", "appos", "nmod:desc"})
+_DESCRIPTIONS = frozenset({"amod", "nmod", "acl", "acl:relcl", "nummod", "appos", "nmod:desc"})
 
 
 def adds_conjunct(sentence: Span, token: Token, start: int) -> bool:
@@ -47,7 +47,8 @@ def adds_conjunct(sentence: Span, token: Token, start: int) -> bool:
 def _has_company(verb: Token) -> bool:
     """Tell whether a verb says more than itself and its helpers."""
     helpers = ("cc", "punct", "aux", "aux:pass", "cop", "advmod", "mark")
-    return verb.right_edge.i > verb.i or any(child.dep_ not in helpers for child in verb.children)
+    following = verb.doc[min(verb.i + 1, len(verb.doc) - 1)]
+    return is_word(following) or any(child.dep_ not in helpers for child in verb.children)
 
 
 def _names_object(sentence: Span, token: Token, start: int, *, determined: bool) -> bool:
@@ -71,7 +72,9 @@ def _names_object(sentence: Span, token: Token, start: int, *, determined: bool)
             return False
         between = any(is_word(word) for word in sentence.doc[head.i + 1 : start])
         return not is_noun(head) or (shared and between and token.lower_ not in lexicon.SIDES)
-    described = any(
+    # "Paper cups and ticket stubs" are two bare nouns, "and a ticket stub" is not.
+    described = determined and any(child.dep_ == "compound" for child in token.children)
+    described = described or any(
         child.dep_ in _DESCRIPTIONS and not after_pause(sentence, clause_start(child))
         for child in token.children
     )

@@ -8,7 +8,9 @@ def _words(text: str) -> frozenset[str]:
 
 
 #: A phrase with one of these completes the word before it instead of adding to it.
-BOUND_PREPOSITIONS = _words("of than as for to into onto by like about through per via upon out")
+COMPLETING_PREPOSITIONS = _words("of than as for to into onto out")
+#: These too, unless a comma stands before them.
+BOUND_PREPOSITIONS = _words("by like about through per via upon toward towards")
 #: "To the left" places; "to the wall" completes.
 SIDES = _words("left right side rear front back top bottom north south east west")
 #: What stands behind these belongs to them: "a focus on sounds", "takes place in front of a field".
@@ -31,9 +33,9 @@ PLACING_VERBS = _words(
     "is are was were can be stand stands sit sits lie lies hang hangs appear appears rest rests seen found "
     "placed parked located situated positioned shown visible standing sitting lying hanging resting"
 )
-#: Prepositions of place that come in pairs: "below and behind the light".
+#: "Among its peers" hardly places, "on his shoulders" does.
 PLACE_PREPOSITIONS = _words(
-    "in on at above below under underneath beneath behind beside near around inside outside over across "
+    "in on above below under underneath beneath behind beside near around inside outside over across "
     "along"
 )
 #: Words that do not name what a phrase behind them would describe; "sits" may be mistagged as a noun.
@@ -44,6 +46,8 @@ QUANTITIES = _words("various several many few other more numerous")
 COLOURS = _words(
     "black white red green blue yellow orange brown purple pink gray grey gold silver beige tan teal maroon"
 )
+#: A bare time of day is one too: "a cabin | at dusk".
+TIMES = _words("dusk dawn night nighttime daytime noon midday midnight twilight sunset sunrise")
 #: With one of these a participle is an adjective: "is quite elongated | in the light".
 DEGREES = _words("very quite rather somewhat fairly extremely so too")
 #: What "with" completes: "level with", "along with", "crowded with".

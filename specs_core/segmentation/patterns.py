@@ -53,7 +53,7 @@ def paused_additions(sentence: Span) -> Iterator[int]:
 
 
 def unpaused_additions(sentence: Span) -> Iterator[int]:
-    """Find additions that need no comma: "with" behind a noun, causes, comparisons, paired prepositions.
+    """Find additions that need no comma: "with" behind a noun, causes, comparisons, participles, "on which".
 
     Args:
         sentence: a parsed sentence.
@@ -63,6 +63,7 @@ def unpaused_additions(sentence: Span) -> Iterator[int]:
 
     Source: ours: docs/units.md, What is cut.
     """
+    verb = False
     for token in sentence[1:-1]:
         word, previous, following = token.lower_, token.nbor(-1), token.nbor(1)
         if word in lexicon.COMPARATIVES and is_noun(previous):
@@ -71,14 +72,11 @@ def unpaused_additions(sentence: Span) -> Iterator[int]:
             found = _adds_company(sentence, token)
         elif (word, following.lower_) in (("due", "to"), ("because", "of")):
             found = is_noun(previous) or previous.tag_ in ("RB", "JJ", "RP")
+        elif following.lower_ in ("which", "whom"):
+            found = token.tag_ == "IN" and is_noun(previous)
         else:
-            found = (
-                word in lexicon.PLACE_PREPOSITIONS
-                and following.lower_ == "and"
-                and is_noun(previous)
-                and token.i + 2 < sentence.end
-                and sentence.doc[token.i + 2].lower_ in lexicon.PLACE_PREPOSITIONS
-            )
+            verb = verb or token.tag_ in ("VBZ", "VBP")
+            found = verb and _is_reduced(sentence, token)
         if found:
             yield token.i
 
@@ -118,6 +116,8 @@ def forbids(sentence: Span, start: int) -> bool:
     Source: ours: docs/units.md, What stays together.
     """
     token, previous = sentence.doc[start], word_before(sentence, start)
+    if token.tag_ == "VBG" and not token.lower_.endswith("ing"):
+        return True
     if token.tag_ in ("VBZ", "VBP", "MD") or (token.tag_ == "VB" and token.dep_ in ("ROOT", "parataxis")):
         return True
     if previous is None:
@@ -129,7 +129,8 @@ def forbids(sentence: Span, start: int) -> bool:
     comma = sentence.doc[start - 1].text == ","
     if comma and token.tag_ == "NNP" and previous.tag_ == "NNP" and token.is_title:
         return True
-    return token.tag_ in ("VBG", "VBN", "VBD") and _ends_owned_subject(sentence, start)
+    participle = token.tag_ in ("VBG", "VBN", "VBD")
+    return participle and (_ends_owned_subject(sentence, start) or (not comma and _says_little(sentence, token)))
 
 
 def _is_addition(sentence: Span, token: Token) -> bool:
@@ -144,6 +145,8 @@ def _is_addition(sentence: Span, token: Token) -> bool:
         return True
     words = [other.lower_ for other in sentence.doc[token.i : min(token.i + 5, sentence.end)]]
     if words[:3] == ["as", "well", "as"]:
+        return True
+    if token.tag_ == "IN" and following.lower_ in ("which", "whom", "whose"):
         return True
     # "Two of which", "the tallest of whom".
     return any(
@@ -198,6 +201,9 @@ def _is_described(words: list[Token]) -> bool:
     for word in words:
         if is_noun(word) and word.tag_ != "CD" and attributes > 0:
             return word.tag_ in ("NNS", "NNPS") or attributes > 1 or words[0].tag_ != "DT"
+        if word.lower_ == "of" and attributes > 1:
+            # "A spoonful of beans", however "spoonful" was tagged.
+            return True
         if word.tag_ not in _ATTRIBUTES:
             return False
         attributes += 1
@@ -242,6 +248,26 @@ def _adds_company(sentence: Span, token: Token) -> bool:
             for left, right in zip(words[1:], words[2:], strict=False)
         )
     return token.nbor(1).tag_ != "PRP"
+
+
+def _is_reduced(sentence: Span, token: Token) -> bool:
+    """Recognise "a cap pulled down over his ears": a participle behind a noun, before a preposition."""
+    if token.tag_ not in ("VBN", "VBD", "VBG") or token.dep_ in ("conj", "aux", "aux:pass", "amod"):
+        return False
+    previous, following = token.nbor(-1), token.nbor(1)
+    if not is_noun(previous) or previous.tag_ == "PRP" or following.tag_ not in ("IN", "RP", "RB"):
+        return False
+    begin = token.i
+    while begin > sentence.start and sentence.doc[begin - 1].text not in PAUSES:
+        begin -= 1
+    # ", with its base covered by ivy" is one phrase.
+    return sentence.doc[begin].lower_ not in ("with", "without") and not _says_little(sentence, token)
+
+
+def _says_little(sentence: Span, token: Token) -> bool:
+    """Tell whether a participle only leads back to what was named: "rising from it"."""
+    words = _segment(sentence, token.i)
+    return len(words) <= 3 and words[-1].tag_ == "PRP"
 
 
 def _ends_owned_subject(sentence: Span, start: int) -> bool:

@@ -37,13 +37,13 @@ def adds_phrase(sentence: Span, token: Token, start: int) -> bool:
         return False
     if after_pause(sentence, start):
         return True
-    if _is_bare(token) and not (preposition == "in" and token.lower_ in lexicon.COLOURS):
+    if _is_bare(token) and token.lower_ not in lexicon.TIMES | lexicon.COLOURS:
         return False
     if previous == token.head and previous.tag_ != "CD" and not is_noun(previous):
         return _stands_alone(previous, preposition)
     # "Sits" may be mistagged as a noun, and "it" mostly stands for what the phrase is about.
     named = is_noun(previous) and previous.tag_ != "PRP" and previous.lower_ not in lexicon.UNNAMED
-    named = named or previous.lower_ in lexicon.COLOURS or previous.lower_ in ("another", "other", "others")
+    named = named or previous.lower_ in ("another", "other", "others") or _is_colour(previous)
     if not named and not is_quoted(sentence, start):
         return False
     return preposition == "with" or not inside_absolute(sentence, token.head)
@@ -63,6 +63,11 @@ def inside_absolute(sentence: Span, token: Token) -> bool:
     )
 
 
+def _is_colour(word: Token) -> bool:
+    """Tell whether a word ends "in black"."""
+    return word.lower_ in lexicon.COLOURS and any(child.dep_ == "case" for child in word.children)
+
+
 def _is_bare(token: Token) -> bool:
     return all(child.dep_ in ("case", "punct", "fixed") for child in token.children)
 
@@ -72,12 +77,17 @@ def _is_bound(sentence: Span, token: Token, preposition: str, start: int) -> boo
     side = token.lower_ in lexicon.SIDES
     if preposition == "to":
         return not side or any(word.lower_ == "from" for word in sentence.doc[sentence.start : start])
-    if preposition in lexicon.BOUND_PREPOSITIONS or (
+    if preposition in lexicon.COMPLETING_PREPOSITIONS or (
         preposition == "from" and token.dep_ == "nmod" and not side
     ):
         return True
     if after_pause(sentence, start):
         return False
+    if preposition in lexicon.BOUND_PREPOSITIONS:
+        return True
+    # "No clouds" alone would say something else than "no clouds in the sky".
+    if any(child.lower_ == "no" for child in token.head.children):
+        return True
     if sentence.doc[start - 1].lower_ in lexicon.RELATIONAL_NOUNS:
         return True
     modifiers = [
@@ -86,16 +96,18 @@ def _is_bound(sentence: Span, token: Token, preposition: str, start: int) -> boo
     if any(child.lower_ in ("this", "that", "these", "those", "any") for child in modifiers):
         return True
     owned = any(child.dep_ == "nmod:poss" for child in modifiers)
-    return owned and not side and (preposition == "with" or len(modifiers) == 1)
+    if not owned or side:
+        return False
+    return preposition == "with" or (len(modifiers) == 1 and preposition not in lexicon.PLACE_PREPOSITIONS)
 
 
 def _stands_alone(word: Token, preposition: str) -> bool:
     """Tell whether a predicate needs no phrase behind it: "is leafless", "appears", "is captured"."""
+    if word.lower_ in lexicon.PLACING_VERBS:
+        return preposition == "with"
     graded = any(child.lower_ in lexicon.DEGREES for child in word.children)
     if word.tag_.startswith("JJ") or (word.tag_ == "VBN" and graded):
         return preposition == "with" or any(child.dep_ in ("cop", "aux:pass") for child in word.children)
-    if word.tag_ == "VBN":
-        return word.lower_ in lexicon.PICTURING_PARTICIPLES and any(
-            child.dep_ == "aux:pass" for child in word.children
-        )
-    return preposition == "with" and word.lower_ in lexicon.PLACING_VERBS
+    return word.lower_ in lexicon.PICTURING_PARTICIPLES and any(
+        child.dep_ == "aux:pass" for child in word.children
+    )

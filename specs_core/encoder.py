@@ -240,7 +240,7 @@ class Encoder:
         for tree, rows in zip(trees, texts, strict=True):
             if not tree.units or not rows[len(tree.units) - 1].strip():
                 raise CaptionError("the caption is empty")
-        ids = [[self._texts.tokens(text) for text in rows] for rows in texts]
+        ids = [self._tree_tokens(tree, rows) for tree, rows in zip(trees, texts, strict=True)]
         features = self._encode_texts(texts, ids, [len(tree.units) for tree in trees])
         found = []
         for tree, tokens, values in zip(trees, ids, features, strict=True):
@@ -275,6 +275,18 @@ class Encoder:
             tree, order = share_trunk(prefixes, prefixes[-1])
             features = self._unit_length([self._encode_trees([tree])])
         return features[order]
+
+    def _tree_tokens(self, tree: TextTree, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of a tree's U prefixes and B branches; `texts` are its `texts()`."""
+        prefixes: list[list[int]] = [[]]
+        before = ""
+        for unit, text in zip(tree.units, texts, strict=False):
+            prefixes.append(self._texts.tokens_after(before, prefixes[-1], unit.text))
+            before = text
+        starts = ("", *texts[: len(tree.units)])
+        return prefixes[1:] + [
+            self._texts.tokens_after(starts[kept], prefixes[kept], words) for kept, words in tree.branches
+        ]
 
     def _encode_texts(
         self, texts: list[list[str]], ids: list[list[list[int]]], units: list[int]

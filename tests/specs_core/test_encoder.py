@@ -206,6 +206,27 @@ def test_tree_features_of_several_captions_equal_padded_separate_passes(tiny_enc
     assert trees[0].texts()[-5:][:2] == ["two gulls", "A large brown dog,on a red rug. "]
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.text("aZ9 .,'\n\r\t&;<>\x1b[éÃ©â€™\u2028\xa0", max_size=6),
+            st.sampled_from(["a dog ", "&am", "p; ", "<end_of", "_text>", "it", "'s "]),
+        ),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_tokens_of_a_text_read_piece_by_piece_are_those_of_the_whole(
+    tiny_encoder: Encoder, pieces: list[str]
+) -> None:
+    texts = tiny_encoder._texts
+    before, ids = "", texts.tokens("")
+    for piece in pieces:
+        ids = texts.tokens_after(before, ids, piece)
+        before += piece
+        assert ids == texts.tokens(before)
+
+
 def test_tree_features_equal_prefix_features_whatever_goes_through_together(
     tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -187,10 +187,11 @@ const deepestDip = () => {
   });
   return deepest;
 };
-// In one column the curve lies below the fold of whoever has just pressed Score.
+// In one column the curve lies below the fold of whoever has just pressed Score, and above the units.
 const bringIntoSight = () => {
   const card = document.getElementById("curve-card");
-  if (card.getBoundingClientRect().top < innerHeight - 160) return;
+  const { top, bottom, height } = card.getBoundingClientRect();
+  if (Math.min(bottom, innerHeight) - Math.max(top, 0) > 0.75 * Math.min(height, innerHeight)) return;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   card.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
 };

@@ -15,10 +15,12 @@ from PIL import Image
 from app.examples import load_examples
 from app.inspection import Inspection, inspect_caption, store_item
 from app.models import chip_text, chosen_checkpoint, default_choice, describe, model_choices
+from app.pages import unit_editor
 from app.picture_input import PictureInput
 from app.problems import problem, shown_on_page
 from app.views.curve import curve_figure, empty_figure
 from app.views.inspection import inspection_view, photograph_notice
+from app.views.units import editing_view
 from specs_core.errors import ImageError
 from specs_core.segmentation import SEGMENTERS
 
@@ -140,6 +142,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                     label="Dip threshold: a fall of more than this, in cosine, is a dip",
                 )
             with gr.Column(elem_classes="lens-card", elem_id="caption-card"):
+                editor = unit_editor.component()
                 gr.HTML(elem_id="units", **_HOST)
             with gr.Column(elem_classes="lens-card lens-needs-result", elem_id="details-card"):
                 gr.HTML(elem_id="details", **_HOST)
@@ -169,6 +172,10 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             serial=shown.serial,
         )
 
+    def draw(shown: Inspection, cut: float) -> tuple[Any, Any]:
+        cut = within_range(cut)
+        return curve_figure(shown.record, threshold=cut), view_of(shown, cut)
+
     def score(
         path: str | None,
         text: str | None,
@@ -177,7 +184,6 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         cut: float,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio finds it by this default
     ) -> tuple[Any, ...]:
-        cut = within_range(cut)
         with shown_on_page():
             shown = inspect_caption(
                 context,
@@ -188,18 +194,12 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 on_stage=lambda share, words: progress(share, desc=words),
                 on_download=_download_progress(progress),
             )
-        return (
-            shown,
-            curve_figure(shown.record, threshold=cut),
-            view_of(shown, cut),
-            gr.Column(visible=shown.needs_other_model),
-        )
+        return (shown, *draw(shown, cut), editing_view(shown), gr.Column(visible=shown.needs_other_model))
 
     def redraw(shown: Inspection | None, cut: float) -> tuple[Any, Any]:
         if shown is None:
             return gr.skip(), gr.skip()
-        cut = within_range(cut)
-        return curve_figure(shown.record, threshold=cut), view_of(shown, cut)
+        return draw(shown, cut)
 
     def check_image(path: str | None) -> Any:
         from specs_core.images import read_image
@@ -249,7 +249,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     scoring: dict[str, Any] = {
         "fn": score,
         "inputs": [image, caption, model, segmenter, threshold],
-        "outputs": [state, plot, inspection, photo],
+        "outputs": [state, plot, inspection, editor, photo],
         **model_work,
     }
     score_button.click(**scoring)
@@ -259,6 +259,15 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     switch_button.click(switch_to_specs, None, model, **model_work).success(**scoring)
     if examples is not None:
         examples.choose(use_example, None, [image, caption], **quick).success(**scoring)
+    unit_editor.wire(
+        context,
+        editor,
+        state=state,
+        plot=plot,
+        inspection=inspection,
+        threshold=threshold,
+        draw=draw,
+    )
     return InspectPage(rate_button, hand_over, [state])
 
 

@@ -13,7 +13,18 @@ from typing import Any
 from app.views.curve import is_dip, signed, unsigned
 from specs_core.curve import SHORT_CAPTION_TOKENS
 
-_CSV_COLUMNS = ("unit", "text", "start", "end", "tokens", "similarity", "score", "delta", "dip")
+_CSV_COLUMNS = (
+    "unit",
+    "text",
+    "start",
+    "end",
+    "tokens",
+    "similarity",
+    "score",
+    "delta",
+    "dip",
+    "segmentation",
+)
 # A spreadsheet runs a cell that begins with one of these as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -33,15 +44,19 @@ def with_threshold(record: dict[str, Any], threshold: float) -> dict[str, Any]:
 
 
 def record_csv(record: dict[str, Any]) -> str:
-    """Return a curve's units as CSV, one row a unit; text that a spreadsheet would run gets an apostrophe."""
+    """Return a curve's units as CSV, one row a unit, each with the version of the segmentation.
+
+    Text that a spreadsheet would run gets an apostrophe.
+    """
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_CSV_COLUMNS)
+    version = record["provenance"]["segmenter_version"]
     for number, unit in enumerate(record["units"], start=1):
         text = unit["text"]
         safe = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-        values = [unit[name] for name in _CSV_COLUMNS[2:]]
-        writer.writerow([number, safe, *("" if value is None else value for value in values)])
+        values = [unit[name] for name in _CSV_COLUMNS[2:-1]]
+        writer.writerow([number, safe, *("" if value is None else value for value in values), version])
     return out.getvalue()
 
 

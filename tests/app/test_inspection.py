@@ -211,7 +211,7 @@ def test_store_item_twice_is_one_item_with_its_curve_and_its_picture(
     assert store_item(context, inspected(context, drawn_image)) == item_id
     item = get_item(context.engine, item_id)
     assert [unit.text for unit in item.units] == [unit["text"] for unit in shown.record["units"]]
-    assert item.segmenter_version == shown.segmenter_version
+    assert item.segmenter_version == shown.cut.version
     image = get_image(context.engine, item.image_id)
     assert (image.width, image.height) == (96, 64)
     assert context.pictures.find(item.image_id) is not None

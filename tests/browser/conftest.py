@@ -152,9 +152,12 @@ def _pages(browser: Browser, server: str) -> Iterator[OpenPage]:
             faults.append(f"outside request: {url}")
             route.abort()
 
-    def open_it(*, theme: str = "light", width: int = 1280, height: int = 900) -> Page:
+    def open_it(*, theme: str = "light", width: int = 1280, height: int = 900, touch: bool = False) -> Page:
         page = browser.new_context(
-            viewport={"width": width, "height": height}, accept_downloads=True
+            viewport={"width": width, "height": height},
+            accept_downloads=True,
+            has_touch=touch,
+            is_mobile=touch,
         ).new_page()
         pages.append(page)
         page.set_default_timeout(STEP_MILLISECONDS)

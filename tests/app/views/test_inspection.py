@@ -34,7 +34,7 @@ def record(tokens: int = 80) -> dict[str, Any]:
         start += len(text)
     return {
         "model": "tiny",
-        "provenance": {"dip_threshold": 0.0},
+        "provenance": {"dip_threshold": 0.0, "segmenter_version": "dependency-1"},
         "score": 0.58,
         "similarity": 0.16,
         "tokens": tokens,

@@ -1,0 +1,109 @@
+"""The unit editor on the Inspect page: move where units begin, see the curve follow, keep the correction."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from annotations.errors import AnnotationError
+from app import unit_editing
+from app.answers import FormError
+from app.inspection import Inspection
+from app.views.units import editing_view
+from specs_core.errors import SpecsError
+
+if TYPE_CHECKING:
+    from app.context import AppContext
+
+_LOG = logging.getLogger("specs_lens")
+_ASSETS = Path(__file__).parent.parent / "assets"
+_TOLD = (FormError, AnnotationError, SpecsError)
+_SCRIPTS = ("unit_surface.js", "unit_drafts.js", "unit_editor.js")
+
+
+def component() -> gr.HTML:
+    """Return the editor; it has nothing to edit until a caption is scored."""
+    return gr.HTML(
+        None,
+        html_template='<div class="lens-host"></div>',
+        js_on_load="\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+        apply_default_css=False,
+        elem_id="unit-editor",
+    )
+
+
+def wire(
+    context: AppContext,
+    editor: gr.HTML,
+    *,
+    state: gr.State,
+    plot: gr.Plot,
+    inspection: gr.HTML,
+    threshold: gr.Slider,
+    draw: Callable[[Inspection, float], tuple[Any, Any]],
+) -> None:
+    """Answer what the editor asks for.
+
+    A request that cannot be met is answered in the editor itself, which keeps the person's units, and changes
+    nothing else on the page.
+
+    Args:
+        context: The open context of the running app.
+        editor: From `component`.
+        state: The scored caption that is shown.
+        plot: The curve.
+        inspection: What else the page shows of the caption.
+        threshold: The dip threshold.
+        draw: Makes the values of ``plot`` and ``inspection`` of a scored caption and a threshold.
+    """
+
+    def answered(
+        action: Callable[[AppContext, Inspection, object], Inspection],
+        shown: Inspection | None,
+        cut: float,
+        event: gr.EventData,
+    ) -> tuple[Any, ...]:
+        try:
+            changed = action(context, unit_editing.current(shown, event._data), event._data)
+        except _TOLD as error:
+            _LOG.info("units were not taken: %s", error)
+            return gr.skip(), gr.skip(), gr.skip(), _problem(error)
+        except OSError as error:
+            _LOG.warning("units were not saved: %s", error)
+            return gr.skip(), gr.skip(), gr.skip(), _problem("the image cannot be stored; try again later")
+        return (changed, *draw(changed, cut), editing_view(changed))
+
+    def apply(shown: Inspection | None, cut: float, event: gr.EventData) -> tuple[Any, ...]:
+        return answered(unit_editing.apply_units, shown, cut, event)
+
+    def choose(shown: Inspection | None, cut: float, event: gr.EventData) -> tuple[Any, ...]:
+        return answered(unit_editing.choose_version, shown, cut, event)
+
+    def save(shown: Inspection | None, cut: float, event: gr.EventData) -> tuple[Any, ...]:
+        return answered(unit_editing.save_units, shown, cut, event)
+
+    common: dict[str, Any] = {
+        "inputs": [state, threshold],
+        "outputs": [state, plot, inspection, editor],
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+    editor.apply_units(apply, concurrency_id="model", concurrency_limit=1, **common)
+    editor.choose_version(choose, concurrency_id="model", concurrency_limit=1, **common)
+    editor.save_units(save, concurrency_id="save", concurrency_limit=4, **common)
+
+
+def _problem(error: Exception | str) -> dict[str, Any]:
+    text = str(error).strip()
+    text = text[:1].upper() + text[1:]
+    # Two equal answers in a row must still differ, or the browser would not be told of the second one.
+    return {
+        "view": "problem",
+        "problem": text if text.endswith((".", "!", "?")) else f"{text}.",
+        "stamp": secrets.token_hex(6),
+    }

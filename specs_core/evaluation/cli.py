@@ -22,6 +22,91 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     localisation.add_argument("--segmenter", default="dependency", help="dependency (default) or grammar")
     localisation.add_argument("--json", action="store_true", help="print one JSON object")
     localisation.set_defaults(run=run_localisation)
+    _add_specificity(kinds)
+
+
+def _add_specificity(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from specs_core.segmentation import SEGMENTERS
+
+    parser = kinds.add_parser(
+        "specificity",
+        help="does similarity rise with true units and fall with false ones?",
+        description="Measure SR_pos, SR_neg and HiMo@K on lines of image and caption (`specs scenes` writes "
+        "such; units and false_facts are optional: docs/specificity.md).",
+    )
+    parser.add_argument("data", type=Path, metavar="DATA", help="JSON Lines")
+    parser.add_argument(
+        "--model", default=None, metavar="NAME", help="model name or file (default: $SPECS_MODEL or scenes)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default: cpu)")
+    parser.add_argument(
+        "--segmenter", choices=SEGMENTERS, default=SEGMENTERS[0], help="cuts captions that come without units"
+    )
+    parser.add_argument(
+        "--negatives",
+        nargs="+",
+        choices=("in_batch", "shuffled", "hard"),
+        default=["in_batch", "shuffled", "hard"],
+        metavar="KIND",
+        help="in_batch (units of other images), shuffled (the same, 90 %% of them shuffled), "
+        "hard (false_facts)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the false units and the intervals (default: 0)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures; - prints them instead")
+    parser.add_argument("--report", type=Path, metavar="PAGE.html", help="write a page of plots")
+    parser.add_argument(
+        "--compatibility", action="store_true", help="print the figures of the published computation as well"
+    )
+    parser.set_defaults(run=run_specificity)
+
+
+def run_specificity(args: argparse.Namespace) -> int:
+    """Evaluate; return the exit code."""
+    import json
+
+    from tqdm import tqdm
+
+    from specs_core.datasets.pairs import read_pairs
+    from specs_core.encoder import load_encoder
+    from specs_core.evaluation.specificity import evaluate_specificity
+    from specs_core.evaluation.specificity_report import specificity_record, specificity_text
+
+    pairs = read_pairs(args.data)
+    encoder = load_encoder(args.model, device=args.device)
+    with tqdm(total=len(pairs), unit="caption", leave=False) as bar:
+        result = evaluate_specificity(
+            encoder,
+            pairs,
+            segmenter=args.segmenter,
+            negatives=args.negatives,
+            seed=args.seed,
+            on_item=lambda done: bar.update(done - bar.n),
+        )
+    if args.json is not None:
+        record = specificity_record(result, encoder, segmenter=args.segmenter, seed=args.seed)
+        text = json.dumps(record, indent=1, allow_nan=False)
+        if args.json == Path("-"):
+            print(text)
+        else:
+            _write(args.json, text + "\n")
+    if args.json != Path("-"):
+        print(specificity_text(result, encoder, segmenter=args.segmenter, compatibility=args.compatibility))
+    if args.report is not None:
+        from specs_core.evaluation.specificity_page import specificity_page
+
+        _write(args.report, specificity_page(result, encoder, segmenter=args.segmenter))
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    from specs_core.errors import DataError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def run_localisation(args: argparse.Namespace) -> int:

@@ -45,6 +45,7 @@ def segment_many(
     segmenter: str = "dependency",
     batch_size: int = 64,
     pipeline: str | None = None,
+    processes: int = 1,
 ) -> Iterator[tuple[DetailUnit, ...]]:
     """Cut many captions into detail units, in batches.
 
@@ -53,17 +54,33 @@ def segment_many(
         segmenter: `dependency` or `grammar`.
         batch_size: captions that go through the pipeline together; it moves the speed, not the units.
         pipeline: as in `segment`.
+        processes: how many processes share the work; they move the speed, not the units or their order. A
+            script that asks for more than one starts under `if __name__ == "__main__":`.
 
     Yields:
         The units of each caption, in the order of the captions.
 
     Raises:
         CaptionError: a caption is empty or white space only.
-        ConfigError: the segmenter is unknown, or the pipeline cannot be loaded.
+        ConfigError: the segmenter is unknown, the pipeline cannot be loaded, there is less than one process,
+            or one was killed.
 
     Source: ours: docs/units.md.
     """
     _check(segmenter)
+    if processes < 1:
+        raise ConfigError(f"{processes} processes cannot cut captions: give 1 or more")
+    if processes > 1:
+        from specs_core.segmentation.workers import cut_in_processes
+
+        yield from cut_in_processes(
+            _checked(captions),
+            segmenter=segmenter,
+            batch_size=batch_size,
+            pipeline=pipeline,
+            processes=processes,
+        )
+        return
     from specs_core.segmentation import dependency, grammar
     from specs_core.segmentation.parsing import parse_many
     from specs_core.segmentation.units import cut_at
@@ -84,7 +101,7 @@ def segmenter_version(segmenter: str, *, pipeline: str | None = None) -> str:
         pipeline: as in `segment`.
 
     Returns:
-        Such as `dependency-1+specs_ewt-1.0.0`. Units may differ wherever this differs.
+        Such as `dependency-2+specs_ewt-1.0.0`. Units may differ wherever this differs.
 
     Raises:
         ConfigError: the segmenter is unknown, or the pipeline cannot be loaded.

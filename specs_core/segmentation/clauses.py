@@ -43,8 +43,10 @@ def closed_tokens(sentence: Span) -> frozenset[int]:
         if is_clause(token):
             closed.update(range(clause_start(token) + 1, core_end(token) + 1))
         if _is_verb_in_disguise(sentence, token):
-            # What stands behind the verb completes it.
-            closed.update((token.i, token.i + 1))
+            # What stands behind the verb completes it, and what stands before it may be its subject.
+            before = sentence.doc[sentence.start : token.i]
+            begin = token.i if any(is_finite(word) for word in before) else sentence.start + 1
+            closed.update(range(begin, token.i + 2))
     closed.update(range(sentence.start + 1, _opening_end(sentence)))
     closed.update(_quoted(sentence))
     return frozenset(closed)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from specs_core.errors import DataError
+
+_CAPTIONS_A_PROCESS = 250
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,6 +32,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--pipeline",
         help="name or path of another spaCy pipeline, such as en_core_web_sm (default: the shipped one)",
     )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="processes that share the work (default: one per processor, but no more than one per "
+        f"{_CAPTIONS_A_PROCESS} captions, since each takes a few seconds to start)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -36,14 +46,14 @@ def run(args: argparse.Namespace) -> int:
     """Cut every caption of the input.
 
     Args:
-        args: `input`, `output`, `segmenter` and `pipeline`.
+        args: `input`, `output`, `segmenter`, `pipeline` and `processes`.
 
     Returns:
         0, or 1 where a line was left out.
 
     Raises:
         DataError: the input cannot be read or the output cannot be written.
-        ConfigError: the pipeline cannot be loaded.
+        ConfigError: the pipeline cannot be loaded, or the number of processes is no number of processes.
     """
     from tqdm import tqdm
 
@@ -68,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
             identifiers.append(identifier)
             yield caption
 
-    cut = segment_many(captions(), segmenter=args.segmenter, pipeline=args.pipeline)
+    processes = _default_processes(len(lines)) if args.processes is None else args.processes
+    cut = segment_many(captions(), segmenter=args.segmenter, pipeline=args.pipeline, processes=processes)
     try:
         with args.output.open("w", encoding="utf-8") as out, tqdm(total=len(lines), unit="caption") as bar:
             for index, units in enumerate(cut):
@@ -80,6 +91,11 @@ def run(args: argparse.Namespace) -> int:
     if bad:
         print(f"{bad} of {len(lines)} lines left out", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _default_processes(captions: int) -> int:
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, captions // _CAPTIONS_A_PROCESS))
 
 
 def _row(line: str, number: int) -> tuple[Any, str]:

@@ -1,4 +1,4 @@
-"""When a conjunct adds a detail: a clause, a verb phrase, or a noun phrase that names an object of its own."""
+"""When a conjunct adds a detail: a clause, a verb phrase, or a noun phrase with an object of its own."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ def _names_object(sentence: Span, token: Token, start: int, *, determined: bool)
     shared = any(_is_shared(child, token) for noun in (head, top) for child in noun.children)
     # "A handful of coins and several bills": an amount of its own goes with the handful, not with its coins.
     outside = several and not any(child.dep_ in ("det", "amod", "nummod") for child in top.children)
-    if not outside and any(
-        child.dep_ == "case" and child.lower_ in ("of", "between", "as", "from") for child in top.children
-    ):
+    if not outside and _is_inside(sentence, top, start):
         return False
     previous = word_before(sentence, start)
     if any(child.dep_ == "case" for child in token.children):
@@ -79,6 +77,15 @@ def _names_object(sentence: Span, token: Token, start: int, *, determined: bool)
         for child in token.children
     )
     return described and (determined or several or not shared or token.lower_ in lexicon.STAND_INS)
+
+
+def _is_inside(sentence: Span, top: Token, start: int) -> bool:
+    """Tell whether a conjunct continues "of", "between", "as" or "from", and no nearer "with"."""
+    bound = ("of", "between", "as", "from")
+    if not any(child.dep_ == "case" and child.lower_ in bound for child in top.children):
+        return False
+    near = [word.lower_ for word in sentence.doc[sentence.start : start] if word.tag_ == "IN"]
+    return not near or near[-1] != "with"
 
 
 def _is_shared(determiner: Token, token: Token) -> bool:

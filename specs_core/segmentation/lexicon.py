@@ -11,6 +11,11 @@ def _words(text: str) -> frozenset[str]:
 COMPLETING_PREPOSITIONS = _words("of than as for to into onto out")
 #: These too, unless a comma stands before them.
 BOUND_PREPOSITIONS = _words("by like about through per via upon toward towards")
+#: What stands behind "at" belongs to these.
+LOOKING = _words(
+    "look looks looking stare stares staring gaze gazes gazing glance glances glancing peer peers peering "
+    "point points pointing aim aims aiming smile smiles smiling"
+)
 #: "To the left" places; "to the wall" completes.
 SIDES = _words("left right side rear front back top bottom north south east west")
 #: What stands behind these belongs to them: "a focus on sounds", "takes place in front of a field".
@@ -35,8 +40,7 @@ PLACING_VERBS = _words(
 )
 #: "Among its peers" hardly places, "on his shoulders" does.
 PLACE_PREPOSITIONS = _words(
-    "in on above below under underneath beneath behind beside near around inside outside over across "
-    "along"
+    "in on above below under underneath beneath behind beside near around inside outside over across along"
 )
 #: Words that do not name what a phrase behind them would describe; "sits" may be mistagged as a noun.
 UNNAMED = PLACING_VERBS | _words("one ones")

@@ -7,6 +7,7 @@ words leave little room for another reading.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from specs_core.segmentation import lexicon
@@ -72,6 +73,8 @@ def unpaused_additions(sentence: Span) -> Iterator[int]:
             found = _adds_company(sentence, token)
         elif (word, following.lower_) in (("due", "to"), ("because", "of")):
             found = is_noun(previous) or previous.tag_ in ("RB", "JJ", "RP")
+        elif (word, following.lower_) in (("next", "to"), ("close", "to")):
+            found = is_noun(previous)
         elif following.lower_ in ("which", "whom"):
             found = token.tag_ == "IN" and is_noun(previous)
         else:
@@ -130,7 +133,9 @@ def forbids(sentence: Span, start: int) -> bool:
     if comma and token.tag_ == "NNP" and previous.tag_ == "NNP" and token.is_title:
         return True
     participle = token.tag_ in ("VBG", "VBN", "VBD")
-    return participle and (_ends_owned_subject(sentence, start) or (not comma and _says_little(sentence, token)))
+    return participle and (
+        _ends_owned_subject(sentence, start) or (not comma and _says_little(sentence, token))
+    )
 
 
 def _is_addition(sentence: Span, token: Token) -> bool:
@@ -149,9 +154,9 @@ def _is_addition(sentence: Span, token: Token) -> bool:
     if token.tag_ == "IN" and following.lower_ in ("which", "whom", "whose"):
         return True
     # "Two of which", "the tallest of whom".
-    return any(
-        pair in (("of", "which"), ("of", "whom")) for pair in zip(words[1:], words[2:], strict=False)
-    ) and (token.tag_ in ("DT", "CD", "JJ", "JJS", "NN", "RBS"))
+    return any(pair in (("of", "which"), ("of", "whom")) for pair in pairwise(words[1:])) and (
+        token.tag_ in ("DT", "CD", "JJ", "JJS", "NN", "RBS")
+    )
 
 
 def _is_absolute(sentence: Span, token: Token) -> bool:
@@ -197,8 +202,7 @@ def _is_described(words: list[Token]) -> bool:
     """Tell whether words begin with a noun phrase of an attribute and a noun."""
     if len(words) < 2 or words[0].tag_ not in _PHRASE_STARTS - {"IN", "PRP", "EX"}:
         return False
-    attributes = 0
-    for word in words:
+    for attributes, word in enumerate(words):
         if is_noun(word) and word.tag_ != "CD" and attributes > 0:
             return word.tag_ in ("NNS", "NNPS") or attributes > 1 or words[0].tag_ != "DT"
         if word.lower_ == "of" and attributes > 1:
@@ -206,7 +210,6 @@ def _is_described(words: list[Token]) -> bool:
             return True
         if word.tag_ not in _ATTRIBUTES:
             return False
-        attributes += 1
     return False
 
 
@@ -244,8 +247,7 @@ def _adds_company(sentence: Span, token: Token) -> bool:
     if token.nbor(1).tag_ == "PRP$":
         words = _segment(sentence, token.i + 1)
         return any(
-            is_noun(left) and right.tag_ in ("JJ", "VBN", "VBG")
-            for left, right in zip(words[1:], words[2:], strict=False)
+            is_noun(left) and right.tag_ in ("JJ", "VBN", "VBG") for left, right in pairwise(words[1:])
         )
     return token.nbor(1).tag_ != "PRP"
 

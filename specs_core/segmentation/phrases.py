@@ -85,6 +85,10 @@ def _is_bound(sentence: Span, token: Token, preposition: str, start: int) -> boo
         return False
     if preposition in lexicon.BOUND_PREPOSITIONS:
         return True
+    if preposition == "with" and sentence.doc[start - 1].lower_ in lexicon.ACCOMPANIED:
+        return True
+    if preposition == "at" and token.head.lower_ in lexicon.LOOKING:
+        return True
     # "No clouds" alone would say something else than "no clouds in the sky".
     if any(child.lower_ == "no" for child in token.head.children):
         return True

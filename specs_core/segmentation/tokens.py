@@ -70,7 +70,7 @@ def is_quoted(sentence: Span, start: int) -> bool:
 
 
 def is_indefinite(noun: Token) -> bool:
-    """Tell whether a noun is newly named: with "a", "some", a number or an adjective, and without an owner."""
+    """Tell whether a noun is newly named: with "a", a number or an adjective, and without an owner."""
     return any(
         child.dep_ in ("nummod", "amod") or (child.dep_ == "det" and child.lower_ in ("a", "an", "some"))
         for child in noun.children

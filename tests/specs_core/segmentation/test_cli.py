@@ -4,7 +4,7 @@ import pytest
 
 from specs_core.cli import main
 from specs_core.errors import DataError
-from specs_core.segmentation import segment
+from specs_core.segmentation import segment, segment_many
 from specs_core.segmentation.cli import run
 
 
@@ -70,7 +70,40 @@ def test_run_output_in_a_missing_folder_raises_data_error(tmp_path):
 
     source = _write(tmp_path / "in.jsonl", [{"id": 1, "caption": "A car."}])
     args = argparse.Namespace(
-        input=source, output=tmp_path / "none" / "out.jsonl", segmenter="dependency", pipeline=None
+        input=source,
+        output=tmp_path / "none" / "out.jsonl",
+        segmenter="dependency",
+        pipeline=None,
+        processes=1,
     )
     with pytest.raises(DataError, match=r"out\.jsonl cannot be written"):
         run(args)
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_segment_command_any_number_of_processes_writes_the_same_lines_in_order(tmp_path, processes):
+    captions = [f"A red car number {i} on a road, with {i} wheels and a small dog." for i in range(150)]
+    source = _write(
+        tmp_path / "in.jsonl", [{"id": i, "caption": caption} for i, caption in enumerate(captions)]
+    )
+    out = tmp_path / "out.jsonl"
+    assert main(["segment", str(source), "-o", str(out), "--processes", processes]) == 0
+    assert _read(out) == [
+        {"id": i, "units": [unit.text for unit in units]} for i, units in enumerate(segment_many(captions))
+    ]
+
+
+@pytest.mark.parametrize("processes", ["0", "-3"])
+def test_segment_command_less_than_one_process_is_a_user_error(tmp_path, capsys, processes):
+    source = _write(tmp_path / "in.jsonl", [{"id": 1, "caption": "A car."}])
+    out = tmp_path / "out.jsonl"
+    assert main(["segment", str(source), "-o", str(out), f"--processes={processes}"]) == 2
+    assert f"{processes} processes cannot cut captions" in capsys.readouterr().err
+
+
+def test_segment_command_unknown_pipeline_in_a_process_is_a_user_error(tmp_path, capsys):
+    source = _write(tmp_path / "in.jsonl", [{"id": 1, "caption": "A car."}])
+    out = tmp_path / "out.jsonl"
+    options = ["--processes", "2", "--pipeline", "no_such_pipeline"]
+    assert main(["segment", str(source), "-o", str(out), *options]) == 2
+    assert "'no_such_pipeline' cannot be loaded" in capsys.readouterr().err

@@ -3,10 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from annotations.errors import AnnotationError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,41 +38,68 @@ def _parser() -> argparse.ArgumentParser:
         help="write the ratings as CSV or JSON lines",
         description="Write the current ratings, with raters and versions, as CSV or JSON lines.",
     )
-    export.add_argument(
-        "--database",
-        default=os.environ.get("SPECS_DB"),
-        metavar="URL",
-        help="for example sqlite:////folder/specs.sqlite3 (default: the variable SPECS_DB)",
-    )
-    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the standard output")
+    _add_places(export)
     export.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
     export.add_argument(
         "--all-revisions", action="store_true", help="every revision ever saved, withdrawn ones too"
     )
     export.set_defaults(run=_export)
+    corrected = commands.add_parser(
+        "segmentations",
+        help="write the units that people corrected as JSON lines",
+        description="Write the units that people corrected, with who, when and what, as JSON lines.",
+    )
+    _add_places(corrected)
+    corrected.set_defaults(run=_segmentations)
     return parser
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--database",
+        default=os.environ.get("SPECS_DB"),
+        metavar="URL",
+        help="for example sqlite:////folder/specs.sqlite3 (default: the variable SPECS_DB)",
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the standard output")
 
 
 def _export(options: argparse.Namespace) -> int:
     # Heavy, and not needed to print help.
+    from annotations.exporting import export_ratings
+
+    return _write(
+        options,
+        "ratings",
+        lambda engine, stream: export_ratings(
+            engine, stream, format=options.format, all_revisions=options.all_revisions
+        ),
+    )
+
+
+def _segmentations(options: argparse.Namespace) -> int:
+    from annotations.exporting import export_segmentations
+
+    return _write(options, "segmentations", export_segmentations)
+
+
+def _write(options: argparse.Namespace, what: str, export: "Callable[[Engine, TextIO], int]") -> int:
     from annotations.engine import open_database
     from annotations.errors import InvalidRecordError
-    from annotations.exporting import export_ratings
 
     if not options.database:
         raise InvalidRecordError("no database given; name one with --database or the variable SPECS_DB")
     engine = open_database(options.database, must_exist=True)
     try:
-        settings = {"format": options.format, "all_revisions": options.all_revisions}
         if options.output is None:
-            export_ratings(engine, sys.stdout, **settings)
+            export(engine, sys.stdout)
             return 0
         # Under another name until it is whole, so that a failure leaves an older export as it was.
         unfinished = options.output.with_name(options.output.name + ".part")
         with unfinished.open("w", encoding="utf-8", newline="") as stream:
-            number = export_ratings(engine, stream, **settings)
+            number = export(engine, stream)
         unfinished.replace(options.output)
-        print(f"{number:,} ratings written to {options.output}", file=sys.stderr)
+        print(f"{number:,} {what} written to {options.output}", file=sys.stderr)
     finally:
         engine.dispose()
     return 0

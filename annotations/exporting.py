@@ -1,4 +1,4 @@
-"""Ratings as CSV or JSON lines, written one by one so that a large store needs no memory.
+"""Ratings as CSV or JSON lines, corrected cuts as JSON lines, one by one so that memory is not a limit.
 
 A spreadsheet runs a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return. In CSV such
 text gets an apostrophe in front, and so does text in which apostrophes come before one of those, so that
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from annotations.errors import InvalidRecordError
 from annotations.revisions import Rating, ratings
+from annotations.segmentations import read_segmentations
 
 FORMATS: Final = ("csv", "jsonl")
 
@@ -47,6 +48,29 @@ def export_ratings(engine: Engine, stream: TextIO, *, format: str, all_revisions
     number = 0
     for rating in ratings(engine, all_revisions=all_revisions):
         write(rating)
+        number += 1
+    return number
+
+
+def export_segmentations(engine: Engine, stream: TextIO) -> int:
+    """Write the corrected cuts as JSON lines, in the order in which they were saved.
+
+    Each line has the attributes of `annotations.segmentations.Segmentation` under their names; ``units`` is a
+    list of objects with ``text``, ``start`` and ``end``.
+
+    Args:
+        engine: From `open_database`.
+        stream: Open for writing.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        StorageError: If the database fails; what was written until then stays in the stream.
+    """
+    number = 0
+    for segmentation in read_segmentations(engine):
+        stream.write(json.dumps(asdict(segmentation), ensure_ascii=False) + "\n")
         number += 1
     return number
 

@@ -1,8 +1,10 @@
 """Corrected cuts: a version of its own for each, by whom and when, beside the automatic ones."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError
 
+from annotations.cli import main
 from annotations.engine import open_database, reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.items import add_image, add_item, get_item
@@ -134,6 +137,15 @@ def test_stored_cut_cannot_be_altered_or_removed(engine, image_id, table, change
     save(engine, image_id)
     with pytest.raises(DatabaseError, match="append-only"), writing(engine) as connection:
         connection.execute(text(change.format(table)))
+
+
+def test_export_writes_who_when_and_both_versions(engine, image_id, database_url, tmp_path):
+    saved = save(engine, image_id, rater="Zoë")
+    output = tmp_path / "corrected.jsonl"
+    assert main(["segmentations", "--database", database_url, "-o", str(output)]) == 0
+    (line,) = output.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line) == json.loads(json.dumps(asdict(saved)))
+    assert [unit["text"] for unit in json.loads(line)["units"]] == [text for text, _, _ in MERGED]
 
 
 def test_database_of_the_first_version_keeps_its_ratings_and_takes_corrections(tmp_path, make_rating):

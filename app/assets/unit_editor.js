@@ -129,13 +129,16 @@ const show = () => {
 
 // ---------------------------------------------------------------- editing
 
+const openSurface = (firsts) => {
+  surface = makeSurface({ words: data.words, firsts, automatic: data.automatic, past: history.past, future: history.future, say,
+    changed: () => { drafts.keep(data.words, surface.list()); problem = ""; refresh(); } });
+};
 const startEditing = (firsts) => {
   if (!data || waiting) return;
   if (history.caption !== caption()) history = { caption: caption(), past: [], future: [] };
   if (!same(firsts, data.firsts)) history.past.push(data.firsts);
   problem = note = "";
-  surface = makeSurface({ words: data.words, firsts, automatic: data.automatic, past: history.past, future: history.future, say,
-    changed: () => { drafts.keep(data.words, surface.list()); problem = ""; refresh(); } });
+  openSurface(firsts);
   show();
   if (data.words.length < 2) say("This caption has one word and cannot be split.");
   else surface.focusFirst();
@@ -218,16 +221,22 @@ const answered = (value) => {
   const sameCaption = before !== null && before.words.join("") === value.words.join("");
   const hadFocus = element.contains(document.activeElement);
   const applied = asked === "apply_units" && surface !== null && same(surface.list(), value.firsts);
-  if (surface && !applied && (!wasDirty || !same(before.words, value.words))) stopEditing();
-  if (applied) stopEditing();
+  const unfinishedFirsts = wasDirty && sameCaption && !applied ? surface.list() : null;
+  const version = value.versions.find((one) => one.key === value.version);
+  const sameWords = sameCaption && same(before.words, value.words);
+  stopEditing();
   data = value;
   problem = note = "";
+  if (unfinishedFirsts) {
+    if (!sameWords) history = { caption: caption(), past: [], future: [] };
+    openSurface(sameWords ? unfinishedFirsts : drafts.find(data.words) ?? data.firsts);
+  }
   if (applied) {
     if (value.version === "unsaved") drafts.keep(value.words, value.firsts); else drafts.drop(value.words);
     say(`The curve follows your ${plural(value.firsts.length + 1, "unit")}.`);
-  } else if (asked === "save_units") {
+  } else if (asked === "save_units" && version?.by) {
+    // Without a name it is another scoring's answer that came first.
     drafts.drop(value.words);
-    const version = value.versions.find((one) => one.key === value.version);
     note = `✓ Saved: ${versionLabel(version)}.`;
     say(note);
   } else if (wasDirty) {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 
 # SPECS, appendix A, in its order.
 GRAMMAR = r"""
@@ -62,7 +62,9 @@ def _sentence_starts(sentence: Span) -> list[int]:
         initial = begin == sentence.start
         leading = leading and not any(_is_verb(word) for word in sentence.doc[sentence.start : begin])
         modifies = label == "PP" and loose is None and (first.lower_ == "of" or previous == "NP")
-        if not (initial or leading or modifies or previous == "The"):
+        # The tagger reads "back-to-back" as three words; a unit begins behind a blank.
+        whole = begin > sentence.start and bool(sentence.doc[begin - 1].whitespace_)
+        if whole and not (leading or modifies or previous == "The"):
             starts.append(begin)
         if initial:
             leading = label == "PP"

@@ -73,6 +73,8 @@ def run_specificity(args: argparse.Namespace) -> int:
     from specs_core.evaluation.specificity import evaluate_specificity
     from specs_core.evaluation.specificity_report import specificity_record, specificity_text
 
+    for path in (args.json, args.report):
+        _check_target(path)  # before minutes of work
     pairs = read_pairs(args.data)
     encoder = load_encoder(args.model, device=args.device)
     with tqdm(total=len(pairs), unit="caption", leave=False) as bar:
@@ -98,6 +100,13 @@ def run_specificity(args: argparse.Namespace) -> int:
 
         _write(args.report, specificity_page(result, encoder, segmenter=args.segmenter))
     return 0
+
+
+def _check_target(path: Path | None) -> None:
+    from specs_core.errors import DataError
+
+    if path is not None and not path.parent.is_dir():
+        raise DataError(f"{path} cannot be written: there is no folder {path.parent}.")
 
 
 def _write(path: Path, text: str) -> None:

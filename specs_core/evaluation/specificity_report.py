@@ -7,6 +7,7 @@ from typing import Any
 
 from specs_core.encoder import Encoder
 from specs_core.evaluation.specificity import TRUE, HiMoSummary, Specificity
+from specs_core.segmentation import segmenter_version
 from specs_core.specificity import Interval, PublishedRates, Rate
 
 KIND_NAMES = {
@@ -30,7 +31,12 @@ def specificity_record(result: Specificity, encoder: Encoder, *, segmenter: str,
     negatives = result.negatives
     return {
         "model": encoder.checkpoint.label,
-        "provenance": {**encoder.provenance(), "segmenter": segmenter, "seed": seed},
+        "provenance": {
+            **encoder.provenance(),
+            "segmenter": segmenter,
+            "segmenter_version": segmenter_version(segmenter),
+            "seed": seed,
+        },
         "captions": result.captions,
         "images": result.images,
         "units": result.units,

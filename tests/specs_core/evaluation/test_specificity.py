@@ -10,6 +10,8 @@ from specs_core.cli import main
 from specs_core.datasets.pairs import read_pairs
 from specs_core.errors import DataError
 from specs_core.evaluation.specificity import PairTable, _margin_grid, evaluate_specificity
+from specs_core.evaluation.specificity_page import specificity_page
+from specs_core.evaluation.specificity_report import specificity_record, specificity_text
 from specs_core.scoring import cosine
 from specs_core.segmentation import segment
 
@@ -122,6 +124,10 @@ def test_evaluate_specificity_when_captions_have_one_unit_has_no_rates_and_no_wa
     assert math.isnan(result.sr_pos.micro)
     assert (result.sr_neg, result.by_tokens, result.margins.tolist()) == ({}, (), [0.0])
     assert result.himo["3"].too_few == 2
+    assert "SR_pos, true units</td><td>none" in specificity_page(result, tiny_encoder, segmenter="dependency")
+    record = specificity_record(result, tiny_encoder, segmenter="dependency", seed=0)
+    assert json.loads(json.dumps(record, allow_nan=False))["sr_pos"]["micro"] is None
+    assert " none" in specificity_text(result, tiny_encoder, segmenter="dependency", compatibility=True)
 
 
 def test_evaluate_specificity_of_nothing_is_an_error(tiny_encoder):
@@ -177,4 +183,6 @@ def test_specificity_command_when_a_file_is_missing_or_cannot_be_written_says_so
     target = tmp_path / "missing" / "page.html"
     arguments = ["evaluate", "specificity", str(data), "--model", str(tiny_checkpoint)]
     assert main([*arguments, "--report", str(target)]) == 2
-    assert "page.html cannot be written: No such file" in capsys.readouterr().err
+    assert "page.html cannot be written: there is no folder" in capsys.readouterr().err
+    assert main([*arguments, "--json", str(tmp_path)]) == 2
+    assert "cannot be written: Is a directory" in capsys.readouterr().err

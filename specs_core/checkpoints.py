@@ -316,6 +316,15 @@ def config_beside(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def _origin_beside(path: Path) -> dict[str, str]:
+    """Return what the JSON file with a checkpoint's stem says of its origin; `specs train` writes it."""
+    same_stem = path.with_suffix(".json")
+    origin = _read_json(same_stem).get("checkpoint") if same_stem.is_file() else None
+    if not isinstance(origin, dict):
+        return {}
+    return {key: value for key, value in origin.items() if isinstance(value, str)}
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -344,6 +353,7 @@ def _as_config(content: Any, path: Path) -> dict[str, Any]:
 def _file_checkpoint(name: str, path: Path) -> Checkpoint:
     config = config_beside(path)
     text = config["model_cfg"]["text_cfg"] if config else {}
+    origin = _origin_beside(path)
     return Checkpoint(
         name=name,
         source="file",
@@ -353,9 +363,9 @@ def _file_checkpoint(name: str, path: Path) -> Checkpoint:
         format="open_clip" if config else "longclip",
         architecture=path.stem,
         context_length=text.get("context_length", 77) if config else None,
-        domain=UNKNOWN_DOMAIN,
-        trained_on="unknown",
-        licence="unknown",
+        domain=origin.get("domain", UNKNOWN_DOMAIN),
+        trained_on=origin.get("trained_on", "unknown"),
+        licence=origin.get("licence", "unknown"),
         size_bytes=path.stat().st_size,
         note="A checkpoint file of your own.",
     )

@@ -1,14 +1,14 @@
-"""The configuration of a training: one TOML file, frozen, checked, and saved in every checkpoint."""
+"""The configuration of a training on drawn scenes: one TOML file, frozen, checked, saved with the state."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from specs_core.errors import ConfigError
 from specs_core.scenes.world import FACT_TYPES
+from specs_core.training.config_tables import build_table, parse_toml, read_text
 
 
 @dataclass(frozen=True)
@@ -111,35 +111,21 @@ class TrainConfig:
         return asdict(self)
 
 
-def _build(cls: type[Any], values: object, where: str) -> Any:
-    if not isinstance(values, dict):
-        raise ConfigError(f"{where} must be a table.")
-    names = {field.name for field in fields(cls)}
-    needed = {field.name for field in fields(cls) if field.default is MISSING}
-    unknown, missing = sorted(values.keys() - names), sorted(needed - values.keys())
-    if unknown:
-        raise ConfigError(f"{where} has unknown keys: {', '.join(unknown)}.")
-    if missing:
-        raise ConfigError(f"{where} lacks: {', '.join(missing)}.")
-    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-
-
 def parse_config(text: str, *, name: str = "The configuration") -> TrainConfig:
     """Read a configuration from TOML text.
 
     Raises:
         ConfigError: It is not TOML, or a key is unknown or missing, or a value is out of range.
     """
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name} is not TOML: {error}.") from error
+    values = parse_toml(text, name=name)
     stages = values.get("stages")
     if not isinstance(stages, list) or not stages:
         raise ConfigError(f"{name} needs at least one table [[stages]].")
-    values["stages"] = [_build(Stage, stage, f"{name}, stage {i}") for i, stage in enumerate(stages, start=1)]
-    values["weights"] = _build(Weights, values.get("weights"), f"{name}, table weights")
-    config: TrainConfig = _build(TrainConfig, values, name)
+    values["stages"] = [
+        build_table(Stage, stage, f"{name}, stage {i}") for i, stage in enumerate(stages, start=1)
+    ]
+    values["weights"] = build_table(Weights, values.get("weights"), f"{name}, table weights")
+    config: TrainConfig = build_table(TrainConfig, values, name)
     for stage in config.stages:
         if stage.steps < 1 or stage.batch < 2 or not 2 <= stage.objects[0] <= stage.objects[1] <= 9:
             raise ConfigError(
@@ -160,10 +146,4 @@ def read_config(path: Path) -> TrainConfig:
     Raises:
         ConfigError: It cannot be read, or `parse_config` refuses it.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"The configuration {path} cannot be read: it is not UTF-8.") from error
-    return parse_config(text, name=str(path))
+    return parse_config(read_text(path), name=str(path))

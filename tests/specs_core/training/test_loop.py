@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from open_clip.tokenizer import SimpleTokenizer
 
 import specs_core.training
@@ -13,8 +14,10 @@ from specs_core.scenes.captions import write_caption
 from specs_core.scenes.drawing import emoji_font_path
 from specs_core.scenes.world import FACT_TYPES, sample_scene
 from specs_core.training.config import parse_config, read_config
-from specs_core.training.loop import Trainer, build_model, train
+from specs_core.training.loop import Trainer, train
 from specs_core.training.scene_batches import SceneBatches, text_tokens
+from specs_core.training.scene_objective import build_model
+from specs_core.training.task import scene_task
 from specs_core.training.validation import make_validation
 from specs_core.training.vocabulary import world_words
 
@@ -41,9 +44,20 @@ def small():
     )
 
 
+def seeded_task(config):
+    torch.manual_seed(config.seed)
+    return scene_task(config)
+
+
 def losses_of(config, out, **options):
     seen = []
-    train(config, out, workers=0, on_step=lambda step, terms: seen.append((step, terms["total"])), **options)
+    train(
+        seeded_task(config),
+        out,
+        workers=0,
+        on_step=lambda step, terms: seen.append((step, terms["total"])),
+        **options,
+    )
     return seen
 
 
@@ -59,7 +73,7 @@ def test_a_training_that_was_killed_goes_on_with_the_same_losses(small, tmp_path
             raise KilledError
 
     with pytest.raises(KilledError):
-        train(small, tmp_path / "killed", workers=0, on_step=kill)
+        train(seeded_task(small), tmp_path / "killed", workers=0, on_step=kill)
     rest = losses_of(small, tmp_path / "killed")
     assert [step for step, _ in whole] == [1, 2, 3, 4]
     assert rest == whole[2:]
@@ -68,10 +82,10 @@ def test_a_training_that_was_killed_goes_on_with_the_same_losses(small, tmp_path
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(small, tmp_path):
-    Trainer(small, tmp_path).save()
+    Trainer(scene_task(small), tmp_path, Accelerator(cpu=True)).save()
     other = dataclasses.replace(small, seed=small.seed + 1)
     with pytest.raises(CheckpointError, match=r"checkpoint\.pt belongs to another configuration"):
-        train(other, tmp_path, workers=0)
+        train(scene_task(other), tmp_path, workers=0)
 
 
 def test_the_model_has_rows_for_the_tokens_of_its_world_and_zero_vectors_for_others(small):

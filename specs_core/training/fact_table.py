@@ -24,6 +24,8 @@ def _outputs() -> dict[Fact, int]:
 
 
 OUTPUTS = _outputs()
+#: The type of each output, in order.
+OUTPUT_TYPES = tuple(fact[0] for fact in OUTPUTS)
 
 
 def object_outputs(thing: SceneObject) -> list[int]:

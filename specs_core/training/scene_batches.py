@@ -54,6 +54,8 @@ class SceneBatch:
         is_branch: (P + B,) bool.
         base: (P + B,) index of the text that a text extends by one unit; -1 for a first prefix.
         sibling: (P + B,) for a false branch, the index of the true prefix with the same base; -1 otherwise.
+        units: (P + B,) float32, the number of units of each text.
+        understood: (P + B,) bool, false for texts that end in shuffled words, which let one believe nothing.
         text_facts: (P + B, F) float32, how far the text lets one believe the fact.
         image_facts: (N, F) float32, one where the scene bears it out.
         cell_facts: (N, 9, F) float32, one for what holds of the object at each place by itself.
@@ -67,6 +69,8 @@ class SceneBatch:
     is_branch: Tensor
     base: Tensor
     sibling: Tensor
+    units: Tensor
+    understood: Tensor
     text_facts: Tensor
     image_facts: Tensor
     cell_facts: Tensor
@@ -113,6 +117,8 @@ class SceneBatches(Dataset[SceneBatch]):
         is_branch: list[bool] = []
         base: list[int] = []
         sibling: list[int] = []
+        counts: list[float] = []
+        understood: list[bool] = []
         beliefs: list[Belief] = []
         for number, (scene, text) in enumerate(zip(scenes, captions, strict=True)):
             first = len(caption)
@@ -129,6 +135,8 @@ class SceneBatches(Dataset[SceneBatch]):
             is_branch += [False] * units
             base += [-1, *range(first, first + units - 1)]
             sibling += [-1] * units
+            counts += range(1, units + 1)
+            understood += [True] * units
             beliefs += known[1:]
             branches = []
             for _ in range(self.config.false_units):
@@ -143,6 +151,8 @@ class SceneBatches(Dataset[SceneBatch]):
                 is_branch.append(True)
                 base.append(first + unit - 1)
                 sibling.append(first + unit)
+                counts.append(unit + 1)
+                understood.append(bool(told))
                 beliefs.append(known[unit].with_facts(told))
             trees.append(PrefixTree(trunk, tuple(ends), tuple(branches)))
         facts = torch.zeros(len(beliefs), len(OUTPUTS))
@@ -161,6 +171,8 @@ class SceneBatches(Dataset[SceneBatch]):
             is_branch=torch.tensor(is_branch),
             base=torch.tensor(base),
             sibling=torch.tensor(sibling),
+            units=torch.tensor(counts, dtype=torch.float32),
+            understood=torch.tensor(understood),
             text_facts=facts,
             **_scene_targets(scenes),
         )

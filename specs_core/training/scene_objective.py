@@ -1,9 +1,8 @@
-"""The objective of the bundled model's training: the SPECS terms, and read-outs of facts beside them."""
+"""The objective of the bundled model's training: the SPECS terms, and what teaches the towers facts."""
 
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any
 
 import torch
@@ -12,44 +11,12 @@ from open_clip.model import CLIP
 from torch import Tensor, nn
 
 from specs_core.prefix_tree import EOT_TOKEN, SOT_TOKEN, encode_trees
-from specs_core.scenes.world import KINDS, SIZES, TINTS
 from specs_core.training.config import TrainConfig
-from specs_core.training.fact_table import OUTPUTS
+from specs_core.training.fact_teacher import FactTeacher, aim_loss, step_loss
 from specs_core.training.losses import contrastive_loss, fall_loss, pairwise_loss, rise_loss
 from specs_core.training.scene_batches import SceneBatch, text_tokens
 from specs_core.training.vocabulary import world_words
 from specs_core.vocabulary_subset import VocabularySubset
-
-
-class FactHead(nn.Module):
-    """Linear read-outs of facts from both towers, which teach them a common language.
-
-    They are dropped afterwards. One table of codes serves images and texts, so a fact has one direction in
-    the joint space.
-    """
-
-    def __init__(self, features: int, cell_channels: int) -> None:
-        super().__init__()
-        self.codes = nn.Parameter(torch.randn(len(OUTPUTS), features) * features**-0.5)
-        self.scale = nn.Parameter(torch.full((3,), math.log(16.0)))
-        self.bias = nn.Parameter(torch.full((3, len(OUTPUTS)), -4.0))
-        self.cells = nn.Linear(cell_channels, len(KINDS) + 1 + len(TINTS) + len(SIZES))
-
-    def fact_loss(self, features: Tensor, facts: Tensor, *, side: int) -> Tensor:
-        """Return the binary cross-entropy of facts (R, F) read from normalised features (R, D).
-
-        `side` chooses scale and bias: 0 images, 1 texts, 2 single cells of an image.
-        """
-        logits = self.scale[side].exp() * features @ F.normalize(self.codes, dim=-1).T + self.bias[side]
-        return F.binary_cross_entropy_with_logits(logits, facts, reduction="sum") / facts.sum().clamp(min=1.0)
-
-    def cell_loss(self, cells: Tensor, batch: SceneBatch) -> Tensor:
-        """Return the cross-entropy of kind, tint and size read from the vision tower's last map (N, 9, C)."""
-        read = self.cells(cells).flatten(0, 1).split([len(KINDS) + 1, len(TINTS), len(SIZES)], dim=-1)
-        targets = (batch.cells, batch.cell_tints, batch.cell_sizes)
-        return torch.stack(
-            [F.cross_entropy(x, t.flatten(), ignore_index=-100) for x, t in zip(read, targets, strict=True)]
-        ).sum()
 
 
 def build_model(config: TrainConfig) -> CLIP:
@@ -81,54 +48,81 @@ def encode_batch(model: CLIP, batch: SceneBatch) -> tuple[Tensor, Tensor, Tensor
 
 
 class SceneObjective(nn.Module):
-    """The model, the head that is dropped afterwards, and their loss."""
+    """The model, the teacher that is dropped afterwards, and their loss."""
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self.config = config
         self.model = build_model(config)
         width = self.model.visual.attnpool.k_proj.in_features
-        self.head = FactHead(config.model["embed_dim"], width)
+        self.teacher = FactTeacher(config.model["embed_dim"], width)
 
     def forward(self, batch: SceneBatch, step: int) -> dict[str, Tensor]:
-        """Return every term, unweighted, and their weighted sum as `total`."""
-        config, model, head = self.config, self.model, self.head
+        """Return every term, weighted, and their sum as `total`."""
+        config, model, teacher = self.config, self.model, self.teacher
         stage, progress = config.stage_at(step)
         fact_weight = stage.facts[0] + (stage.facts[1] - stage.facts[0]) * progress
         with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
             image, text, cells, alone = encode_batch(model, batch)
-        similarity = (image[batch.caption] * text).sum(-1)  # (R,)
-        true = ~batch.is_branch & (batch.base >= 0)
-        false = batch.is_branch
-        last = torch.zeros(len(image), dtype=torch.long)
-        prefixes = torch.nonzero(~batch.is_branch).squeeze(1)
-        last[batch.caption[prefixes]] = prefixes  # indices ascend, so the last prefix of each caption stays
-        weights = config.weights
-        terms = {
-            "contrastive": contrastive_loss(image, text[last], model.logit_scale.exp()),
-            "positive": rise_loss(similarity[batch.base[true]], similarity[true], margin=config.margin),
-            "negative": fall_loss(similarity[batch.base[false]], similarity[false], margin=config.margin),
-            "pairwise": pairwise_loss(
-                similarity[batch.sibling[false]], similarity[false], scale=config.pairwise_scale
-            ),
+        known = batch.understood
+        occupied = batch.cell_facts.sum(-1) > 0  # (N, C)
+        cell, cell_facts = alone[occupied], batch.cell_facts[occupied]
+        image_aims = teacher.image_features(batch.image_facts)
+        text_aims = teacher.text_features(batch.text_facts, batch.units)
+        terms = {"teacher": specs_terms(image_aims, text_aims, batch, config, understood=True).sum()}
+        # From here on the teacher is only aimed at.
+        image_aims, text_aims = image_aims.detach(), text_aims.detach()
+        positive, negative, pairwise = specs_terms(image, text, batch, config)
+        contrastive = contrastive_loss(image, text[_last_prefixes(batch)], model.logit_scale.exp())
+        terms |= {
+            "contrastive": config.weights.contrastive * contrastive,
+            "positive": positive,
+            "negative": negative,
+            "pairwise": pairwise,
+            "text_to_aims": specs_terms(image_aims, text, batch, config).sum(),
+            "image_to_aims": specs_terms(image, text_aims, batch, config, understood=True).sum(),
         }
-        total = (
-            weights.contrastive * terms["contrastive"]
-            + weights.positive * terms["positive"]
-            + weights.negative * terms["negative"]
-            + weights.pairwise * terms["pairwise"]
-        )
         if fact_weight > 0:
-            terms["image_facts"] = head.fact_loss(image, batch.image_facts, side=0)
-            terms["text_facts"] = head.fact_loss(text, batch.text_facts, side=1)
-            terms["cell_facts"] = head.fact_loss(alone.flatten(0, 1), batch.cell_facts.flatten(0, 1), side=2)
-            terms["cells"] = head.cell_loss(cells, batch)
-            auxiliary = (
-                terms["image_facts"]
-                + terms["text_facts"]
-                + terms["cell_facts"]
-                + weights.places * terms["cells"]
-            )
-            total = total + fact_weight * auxiliary
-        terms["total"] = total
-        return terms
+            cell_aims = teacher.image_features(cell_facts).detach()
+            facts = {
+                "image_reads": teacher.read_loss(image, batch.image_facts, side=0),
+                "text_reads": teacher.read_loss(text[known], batch.text_facts[known], side=1),
+                "cell_reads": teacher.read_loss(cell, cell_facts, side=2),
+                "image_aims": aim_loss(image, image_aims),
+                "text_aims": aim_loss(text[known], text_aims[known]),
+                "cell_aims": aim_loss(cell, cell_aims),
+                "text_steps": step_loss(text, text_aims, batch.base.masked_fill(~known, -1)),
+                "cells": config.weights.places * teacher.cell_loss(cells, batch),
+            }
+            terms |= {name: fact_weight * term for name, term in facts.items()}
+        return terms | {"total": torch.stack(list(terms.values())).sum()}
+
+
+def specs_terms(
+    image: Tensor, text: Tensor, batch: SceneBatch, config: TrainConfig, *, understood: bool = False
+) -> Tensor:
+    """Return the weighted L_pos, L_neg and pairwise terms, (3,).
+
+    Args:
+        image: (N, D) normalised features.
+        text: (R, D) normalised features.
+        batch: Which text extends which.
+        config: Margins and weights.
+        understood: Whether to leave out the false units that let one believe nothing.
+    """
+    similarity = (image[batch.caption] * text).sum(-1)  # (R,)
+    true = ~batch.is_branch & (batch.base >= 0)
+    false = batch.is_branch & batch.understood if understood else batch.is_branch
+    weights = config.weights
+    rise = rise_loss(similarity[batch.base[true]], similarity[true], margin=config.margin)
+    fall = fall_loss(similarity[batch.base[false]], similarity[false], margin=config.margin)
+    order = pairwise_loss(similarity[batch.sibling[false]], similarity[false], scale=config.pairwise_scale)
+    return torch.stack([weights.positive * rise, weights.negative * fall, weights.pairwise * order])
+
+
+def _last_prefixes(batch: SceneBatch) -> Tensor:
+    """Return the index of each caption's whole text, (N,)."""
+    last = torch.zeros(len(batch.images), dtype=torch.long)
+    prefixes = torch.nonzero(~batch.is_branch).squeeze(1)
+    last[batch.caption[prefixes]] = prefixes  # indices ascend, so the last prefix of each caption stays
+    return last

@@ -33,7 +33,7 @@ def small():
         pytest.skip(str(error))
     config = read_config(SHIPPED)
     model = {
-        "embed_dim": 16,
+        "embed_dim": 228,
         "quick_gelu": True,
         "vision_cfg": {"image_size": 96, "layers": [1, 1, 1, 1], "width": 4, "head_width": 16},
         "text_cfg": {"context_length": 248, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},

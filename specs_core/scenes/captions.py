@@ -157,13 +157,14 @@ def _background(name: str, rng: random.Random) -> Phrase:
 
 def _describe(thing: SceneObject, told: list[SceneObject], rng: random.Random, level: float) -> list[Phrase]:
     """Return the phrases of the sentences about one object; `told` are the objects introduced before it."""
-    wanted = {name for name in ("tint", "size") if rng.random() < level}
-    inline = {name for name in wanted if rng.random() < 0.75}
+    # Lists: the order of a set of strings changes from one process to the next, and with it what is drawn.
+    wanted = [name for name in ("tint", "size") if rng.random() < level]
+    inline = [name for name in wanted if rng.random() < 0.75]
     related = [other for other in told if relation_between(thing, other) is not None]
     relate = bool(related) and rng.random() < max(level, 0.5)
     anchor = rng.choice(related) if relate else None
-    phrases = _introduce(thing, told, anchor, inline, rng)
-    phrases += _follow_up(thing, sorted(wanted - inline), rng)
+    phrases = _introduce(thing, told, anchor, set(inline), rng)
+    phrases += _follow_up(thing, sorted(set(wanted) - set(inline)), rng)
     for other in related:
         if other is not anchor and rng.random() < 0.4 * level:
             phrases.append(_relate(thing, other, rng))

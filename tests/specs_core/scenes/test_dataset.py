@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -106,3 +109,17 @@ def test_read_scenes_names_the_line_that_is_not_a_scene(tmp_path, line, message)
     path.write_text(line + "\n")
     with pytest.raises(DataError, match=message):
         read_scenes(path)
+
+
+def test_scenes_of_a_seed_are_the_same_whatever_order_the_process_gives_to_sets():
+    program = "from specs_core.scenes.dataset import make_scene\nfor i in range(40): print(make_scene(5, i))"
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(answers) == 1

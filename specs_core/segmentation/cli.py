@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,11 @@ def run(args: argparse.Namespace) -> int:
 
     processes = _default_processes(len(lines)) if args.processes is None else args.processes
     cut = segment_many(captions(), segmenter=args.segmenter, pipeline=args.pipeline, processes=processes)
+    # A wrong option shows with the first caption, before an earlier output is overwritten.
+    first = list(islice(cut, 1))
     try:
         with args.output.open("w", encoding="utf-8") as out, tqdm(total=len(lines), unit="caption") as bar:
-            for index, units in enumerate(cut):
+            for index, units in enumerate(chain(first, cut)):
                 out.write(_json({"id": identifiers[index], "units": [unit.text for unit in units]}) + "\n")
                 bar.update()
             bar.update(bad)

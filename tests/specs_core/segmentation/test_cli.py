@@ -99,6 +99,7 @@ def test_segment_command_less_than_one_process_is_a_user_error(tmp_path, capsys,
     out = tmp_path / "out.jsonl"
     assert main(["segment", str(source), "-o", str(out), f"--processes={processes}"]) == 2
     assert f"{processes} processes cannot cut captions" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_segment_command_unknown_pipeline_in_a_process_is_a_user_error(tmp_path, capsys):

@@ -391,15 +391,10 @@ def test_units_are_corrected_by_touch_on_a_phone(
     send("touchEnd")
     assert boundaries(page)[0] == 2
     assert page.evaluate("scrollY") == scrolled
-
     made = edited(page)
     page.locator("#unit-apply").tap()
     expect(page.locator("#units .lens-u")).to_have_count(len(made))
     # The curve, which lies above the units, comes into sight.
-    page.wait_for_function(
-        """() => {
-          const { top, bottom, height } = document.getElementById("curve-card").getBoundingClientRect();
-          const seen = Math.min(bottom, innerHeight) - Math.max(top, 0);
-          return seen >= 0.74 * Math.min(height, innerHeight);
-        }"""
-    )
+    box = "document.getElementById('curve-card').getBoundingClientRect()"
+    seen = f"Math.min({box}.bottom, innerHeight) - Math.max({box}.top, 0)"
+    page.wait_for_function(f"{seen} >= 0.74 * Math.min({box}.height, innerHeight)")

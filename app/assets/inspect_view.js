@@ -210,7 +210,8 @@ const show = () => {
     showDownloads();
   }
   mark();
-  if (view && isNew) bringIntoSight();
+  // The editor closes and the plot is drawn after this: where the curve then lies shows a moment later.
+  if (view && isNew) setTimeout(bringIntoSight, 250);
 };
 const start = () => {
   if (!host("headline") || !host("units") || !host("downloads")) { setTimeout(start, 30); return; }

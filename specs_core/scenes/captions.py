@@ -15,7 +15,7 @@ _OPENINGS = (
     "This is a simple drawing of a few things.",
     "The picture is a colorful drawing.",
     "The image shows a flat drawing.",
-    "A cartoon drawing with several things in it.",
+    "This is a cartoon drawing of several things.",
 )
 _BACKGROUNDS = (
     ("the background is ", "."),
@@ -193,8 +193,7 @@ def _introduce(
         relation = _relation_slot(thing, anchor, rng)
         other = make_slot(rng, "kind", "noun", anchor.kind, owner=1)
         return [
-            _sentence((*noun, " "), thing),
-            Phrase((f"{verb} ", place, ", "), owners=(thing.kind,)),
+            _sentence((*noun, f" {verb} ", place, ", "), thing),
             Phrase((relation, " the ", other, ". "), owners=(thing.kind, anchor.kind)),
         ]
     if form < 0.8:
@@ -203,7 +202,7 @@ def _introduce(
     elif form < 0.9:
         phrases = [_sentence(("there is ", *noun, " "), thing), Phrase((place, ". "), owners=(thing.kind,))]
     else:
-        phrases = [_sentence((*noun, " "), thing), Phrase((f"{verb} ", place, ". "), owners=(thing.kind,))]
+        phrases = [_sentence((*noun, f" {verb} ", place, ". "), thing)]
     if anchor is not None:
         phrases.append(_relate(thing, anchor, rng))
     return phrases

@@ -26,11 +26,11 @@ WORDINGS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
     },
     ("background", "noun phrase"): {
         "meadow": ("a green meadow", "a grassy field"),
-        "beach": ("a sandy beach", "a beach with yellow sand"),
+        "beach": ("a sandy beach", "a beach of yellow sand"),
         "snow": ("a snowy field", "a field of white snow"),
-        "night": ("a night sky", "a dark sky with stars"),
-        "room": ("an empty room", "a room with a brown floor"),
-        "sea": ("the open sea", "a blue sea with waves"),
+        "night": ("a night sky", "a dark sky full of stars"),
+        "room": ("an empty room", "a bare brown room"),
+        "sea": ("the open sea", "the blue waves of the sea"),
     },
     ("relation", "before noun"): {
         "left of": ("to the left of", "left of"),

@@ -56,10 +56,16 @@ class Belief:
     Attributes:
         told: Outputs that it asserts outright.
         lines: For (axis, kind), the probability of each of the three rows or columns, where it tells of them.
+        ends: For outputs of rows and columns, how often relations speak for or against that end of the axis:
+            "left of" for the first column and against the last for the first thing, and the other way round
+            for the second. A scene agrees with that by the difference of the columns.
+        relations: How many relations it tells.
     """
 
     told: frozenset[int] = frozenset()
     lines: Mapping[tuple[str, str], Distribution] = field(default_factory=dict)
+    ends: Mapping[int, int] = field(default_factory=dict)
+    relations: int = 0
 
     def with_fact(self, fact: Fact) -> Belief:
         """Return the belief after one more fact; a later fact that contradicts an earlier one is believed."""
@@ -104,9 +110,15 @@ class Belief:
             [sum(w for pair, w in pairs.items() if pair[side] == i) / total for i in range(3)]
             for side in (0, 1)
         ]
-        return self._with_lines(
+        believed = self._with_lines(
             {(axis, kind): (m[0], m[1], m[2]) for kind, m in zip((before, after), marginals, strict=True)}
         )
+        ends = dict(self.ends)
+        for kind, sign in ((before, 1), (after, -1)):
+            for line, side in (("0", sign), ("2", -sign)):
+                output = OUTPUTS[axis, kind, line]
+                ends[output] = ends.get(output, 0) + side
+        return replace(believed, ends=ends, relations=self.relations + 1)
 
 
 def _sure(line: int) -> Distribution:

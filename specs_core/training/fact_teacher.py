@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 #: Dimensions of a kind's signature, which binds its tint, size, row and column to it.
 SIGNATURE = 16
 
+#: Share that a relation adds to what it lets one believe, whatever was told before. What "above the car"
+#: implies needs both places looked up in the text; this needs its own words only, so it is learned first.
+_ENDS = 0.3
+
 _VALUES = {"tint": tuple(TINTS), "size": SIZES, "row": ("0", "1", "2"), "column": ("0", "1", "2")}
 _TYPES = ("background", "kind", *_VALUES)
 
@@ -119,8 +123,8 @@ class FactTeacher(nn.Module):
         self.image_weights = nn.Parameter(torch.full((len(_TYPES),), 0.1))
         self.text_weights = nn.Parameter(torch.full((len(_TYPES),), 0.1))
         self.image_offset = nn.Parameter(torch.randn(features) * 0.01)
-        # What a text counts: facts of each type, units, and one for the text itself.
-        self.counts = nn.Parameter(torch.randn(len(_TYPES) + 2, features) * 0.005)
+        # What a text counts: facts of each type, units, relations, and one for the text itself.
+        self.counts = nn.Parameter(torch.randn(len(_TYPES) + 3, features) * 0.005)
         # Of the read-outs, for images, texts and single cells of an image.
         self.scales = nn.Parameter(torch.full((3, len(_TYPES)), math.log(15.0)))
         self.kind_bias = nn.Parameter(torch.full((3,), -3.0))
@@ -131,10 +135,11 @@ class FactTeacher(nn.Module):
         weighed = facts * (self.types @ self.image_weights)
         return F.normalize(weighed @ self.codes + self.image_offset, dim=-1)
 
-    def text_features(self, beliefs: Tensor, units: Tensor) -> Tensor:
-        """Return (R, D) normalised features of beliefs (R, F) after a number of units (R,)."""
-        counted = torch.cat([beliefs @ self.types, units[:, None], torch.ones_like(units)[:, None]], dim=-1)
-        weighed = beliefs * (self.types @ self.text_weights)
+    def text_features(self, batch: SceneBatch) -> Tensor:
+        """Return (R, D) normalised features of what the texts of a batch say."""
+        facts, counts = batch.text_facts, batch.counts
+        counted = torch.cat([facts @ self.types, counts, torch.ones_like(counts[:, :1])], dim=-1)
+        weighed = (facts + _ENDS * batch.text_ends) * (self.types @ self.text_weights)
         return F.normalize(weighed @ self.codes + counted @ self.counts, dim=-1)
 
     def read_loss(self, features: Tensor, facts: Tensor, *, side: int) -> Tensor:

@@ -54,9 +54,11 @@ class SceneBatch:
         is_branch: (P + B,) bool.
         base: (P + B,) index of the text that a text extends by one unit; -1 for a first prefix.
         sibling: (P + B,) for a false branch, the index of the true prefix with the same base; -1 otherwise.
-        units: (P + B,) float32, the number of units of each text.
+        counts: (P + B, 2) float32, how many units and how many relations the text has.
         understood: (P + B,) bool, false for texts that end in shuffled words, which let one believe nothing.
         text_facts: (P + B, F) float32, how far the text lets one believe the fact.
+        text_ends: (P + B, F) float32, how often its relations speak for an end of an axis
+            (`fact_table.Belief`).
         image_facts: (N, F) float32, one where the scene bears it out.
         cell_facts: (N, 9, F) float32, one for what holds of the object at each place by itself.
         cells: (N, 9) int64, for each place the kind there, or len(KINDS) where it is empty.
@@ -69,9 +71,10 @@ class SceneBatch:
     is_branch: Tensor
     base: Tensor
     sibling: Tensor
-    units: Tensor
+    counts: Tensor
     understood: Tensor
     text_facts: Tensor
+    text_ends: Tensor
     image_facts: Tensor
     cell_facts: Tensor
     cells: Tensor
@@ -117,7 +120,7 @@ class SceneBatches(Dataset[SceneBatch]):
         is_branch: list[bool] = []
         base: list[int] = []
         sibling: list[int] = []
-        counts: list[float] = []
+        units_told: list[int] = []
         understood: list[bool] = []
         beliefs: list[Belief] = []
         for number, (scene, text) in enumerate(zip(scenes, captions, strict=True)):
@@ -135,7 +138,7 @@ class SceneBatches(Dataset[SceneBatch]):
             is_branch += [False] * units
             base += [-1, *range(first, first + units - 1)]
             sibling += [-1] * units
-            counts += range(1, units + 1)
+            units_told += range(1, units + 1)
             understood += [True] * units
             beliefs += known[1:]
             branches = []
@@ -151,14 +154,17 @@ class SceneBatches(Dataset[SceneBatch]):
                 is_branch.append(True)
                 base.append(first + unit - 1)
                 sibling.append(first + unit)
-                counts.append(unit + 1)
+                units_told.append(unit + 1)
                 understood.append(bool(told))
                 beliefs.append(known[unit].with_facts(told))
             trees.append(PrefixTree(trunk, tuple(ends), tuple(branches)))
         facts = torch.zeros(len(beliefs), len(OUTPUTS))
+        ends = torch.zeros_like(facts)
         for row, belief in enumerate(beliefs):
             weights = belief.weights()
             facts[row, list(weights)] = torch.tensor(list(weights.values()))
+            ends[row, list(belief.ends)] = torch.tensor(list(belief.ends.values()), dtype=torch.float32)
+        counts = [[units, belief.relations] for units, belief in zip(units_told, beliefs, strict=True)]
         return SceneBatch(
             images=torch.stack(
                 [preprocess_drawing(draw_scene(s, size=192), self.image_size) for s in scenes]
@@ -171,9 +177,10 @@ class SceneBatches(Dataset[SceneBatch]):
             is_branch=torch.tensor(is_branch),
             base=torch.tensor(base),
             sibling=torch.tensor(sibling),
-            units=torch.tensor(counts, dtype=torch.float32),
+            counts=torch.tensor(counts, dtype=torch.float32),
             understood=torch.tensor(understood),
             text_facts=facts,
+            text_ends=ends,
             **_scene_targets(scenes),
         )
 

@@ -68,7 +68,7 @@ class SceneObjective(nn.Module):
         occupied = batch.cell_facts.sum(-1) > 0  # (N, C)
         cell, cell_facts = alone[occupied], batch.cell_facts[occupied]
         image_aims = teacher.image_features(batch.image_facts)
-        text_aims = teacher.text_features(batch.text_facts, batch.units)
+        text_aims = teacher.text_features(batch)
         terms = {"teacher": specs_terms(image_aims, text_aims, batch, config, understood=True).sum()}
         # From here on the teacher is only aimed at.
         image_aims, text_aims = image_aims.detach(), text_aims.detach()

@@ -394,3 +394,5 @@ def test_units_are_corrected_by_touch_on_a_phone(
     made = edited(page)
     page.locator("#unit-apply").tap()
     expect(page.locator("#units .lens-u")).to_have_count(len(made))
+    # The curve, which lies above the units, comes into sight.
+    page.wait_for_function("document.getElementById('curve-card').getBoundingClientRect().top > -20")

@@ -185,9 +185,13 @@ def load_pipeline(name: str) -> Language:
         ConfigError: it is not installed, cannot be read, or lacks a tagger or a parser.
     """
     import spacy
+    from thinc.api import use_ops
 
     try:
-        nlp = spacy.load(name)
+        # numpy's matrix products take two thirds of the time of the library that spaCy would choose
+        # (benchmarks/segmentation_speed.py).
+        with use_ops("numpy", use_blis=False):
+            nlp = spacy.load(name)
     except (OSError, ValueError) as error:
         raise ConfigError(f"the spaCy pipeline {name!r} cannot be loaded: {error}") from error
     missing = [part for part in ("tagger", "parser") if part not in nlp.pipe_names]

@@ -195,6 +195,18 @@ const bringIntoSight = () => {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   card.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
 };
+// The editor closes and the plot is drawn only now, and both move the curve: it is kept in sight until the
+// page rests or the reader takes over.
+const followCurve = () => {
+  const over = new AbortController();
+  const resized = new ResizeObserver(bringIntoSight);
+  over.signal.addEventListener("abort", () => resized.disconnect());
+  const until = { signal: over.signal, passive: true };
+  for (const event of ["wheel", "touchstart", "keydown"]) addEventListener(event, () => over.abort(), until);
+  addEventListener("scrollend", bringIntoSight, until);
+  resized.observe(document.body);
+  setTimeout(() => over.abort(), 2000);
+};
 const show = () => {
   const next = props.value && typeof props.value === "object" ? props.value : null;
   const isNew = next?.serial !== view?.serial;
@@ -210,8 +222,7 @@ const show = () => {
     showDownloads();
   }
   mark();
-  // The editor closes and the plot is drawn after this: where the curve then lies shows a moment later.
-  if (view && isNew) setTimeout(bringIntoSight, 250);
+  if (view && isNew) followCurve();
 };
 const start = () => {
   if (!host("headline") || !host("units") || !host("downloads")) { setTimeout(start, 30); return; }

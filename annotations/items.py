@@ -140,6 +140,16 @@ def get_image(engine: Engine, image_id: str) -> Image:
     return Image(*row)
 
 
+def require_image(connection: Connection, image_id: str) -> None:
+    """Refuse an id that no image has.
+
+    Raises:
+        UnknownRecordError: If there is no such image.
+    """
+    if connection.scalar(select(images.c.id).where(images.c.id == image_id)) is None:
+        raise UnknownRecordError(f"there is no image {image_id!r}")
+
+
 def add_item(
     engine: Engine,
     *,
@@ -182,8 +192,7 @@ def add_item(
     spans = checked_spans(caption, units)
     caption_sha256 = hashlib.sha256(caption.encode()).hexdigest()
     with writing(engine) as connection:
-        if connection.scalar(select(images.c.id).where(images.c.id == image_id)) is None:
-            raise UnknownRecordError(f"there is no image {image_id!r}")
+        require_image(connection, image_id)
         ensure_units(connection, caption_sha256, segmenter_version, spans)
         item_id: str | None = connection.scalar(
             select(items.c.id).where(

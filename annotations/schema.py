@@ -67,6 +67,16 @@ def timestamp(moment: datetime | None = None) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def _cut_caption() -> tuple[Column[str], ...]:
+    """Return the columns of a caption and of what cut it."""
+    length = CheckConstraint("length(caption_sha256) = 64", "caption_sha256_length")
+    return (
+        Column("caption", Text, nullable=False),
+        Column("caption_sha256", String(64), length, nullable=False),
+        Column("segmenter_version", String(120), nullable=False),
+    )
+
+
 def _time(name: str, *, nullable: bool = False) -> Column[str]:
     return Column(name, String(27), nullable=nullable)
 
@@ -88,14 +98,7 @@ items = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("image_id", ForeignKey("images.id"), nullable=False),
-    Column("caption", Text, nullable=False),
-    Column(
-        "caption_sha256",
-        String(64),
-        CheckConstraint("length(caption_sha256) = 64", "caption_sha256_length"),
-        nullable=False,
-    ),
-    Column("segmenter_version", String(120), nullable=False),
+    *_cut_caption(),
     Column("source", Text),
     Column("overlap", Integer, CheckConstraint("overlap >= 1", "overlap_positive"), nullable=False),
     _time("created_at"),
@@ -123,14 +126,7 @@ segmentations = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("image_id", ForeignKey("images.id"), nullable=False),
-    Column("caption", Text, nullable=False),
-    Column(
-        "caption_sha256",
-        String(64),
-        CheckConstraint("length(caption_sha256) = 64", "caption_sha256_length"),
-        nullable=False,
-    ),
-    Column("segmenter_version", String(120), nullable=False),
+    *_cut_caption(),
     Column(
         "based_on",
         String(120),

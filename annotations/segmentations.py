@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, Row, Select, and_, insert, select
 
 from annotations.cuts import checked_spans, checked_text, checked_version, ensure_units
 from annotations.engine import reading, writing
-from annotations.errors import InvalidRecordError, UnknownRecordError
-from annotations.items import Unit
+from annotations.errors import InvalidRecordError
+from annotations.items import Unit, require_image
 from annotations.raters import ensure_rater
 from annotations.schema import images, new_id, raters, segmentations, timestamp, units
 
@@ -111,8 +111,7 @@ def save_segmentation(
     version = corrected_version(spans)
     caption_sha256 = hashlib.sha256(caption.encode()).hexdigest()
     with writing(engine) as connection:
-        if connection.scalar(select(images.c.id).where(images.c.id == image_id)) is None:
-            raise UnknownRecordError(f"there is no image {image_id!r}")
+        require_image(connection, image_id)
         rater_id = ensure_rater(connection, rater)
         stored = _find(connection, image_id, caption_sha256, version, rater_id)
         if stored is not None:

@@ -42,6 +42,28 @@ def test_a_relation_that_contradicts_a_place_is_believed_as_if_it_stood_alone():
     assert ("column", "cat", "0") not in belief
 
 
+def test_a_relation_speaks_for_the_ends_of_its_axis_whatever_was_told_before():
+    names = {index: fact for fact, index in OUTPUTS.items()}
+    relation = ("relation", "car", "above", "cat")
+    for told in ((), (("place", "cat", "top"),)):
+        belief = Belief().with_facts((*told, relation))
+        assert belief.relations == 1
+        assert {names[index]: weight for index, weight in belief.ends.items()} == {
+            ("row", "car", "0"): 1,
+            ("row", "car", "2"): -1,
+            ("row", "cat", "0"): -1,
+            ("row", "cat", "2"): 1,
+        }
+    # A scene agrees by the difference of the rows: 2, where the relation holds; less, where it does not.
+    agreed = {}
+    for car, cat in (("top", "bottom"), ("top", "middle"), ("left", "right"), ("bottom", "top")):
+        scene = Scene(
+            "sea", (SceneObject("car", "red", "large", car), SceneObject("cat", "pink", "small", cat)), 0
+        )
+        agreed[car, cat] = sum(belief.ends.get(index, 0) for index in scene_outputs(scene))
+    assert list(agreed.values()) == [2, 1, 0, -2]
+
+
 def test_a_scene_bears_out_five_outputs_an_object_and_its_background():
     scene = Scene(
         "sea", (SceneObject("car", "red", "large", "left"), SceneObject("cat", "pink", "small", "top")), 0

@@ -164,6 +164,27 @@ class FactTeacher(nn.Module):
                 losses.append(F.cross_entropy(logits[told], wanted[told]))
         return torch.stack(losses).sum()
 
+    def relation_loss(self, features: Tensor, batch: SceneBatch, *, scale: float) -> Tensor:
+        """Return softplus(-s d), d the shift of a line that a relation tells, read off what its unit changes.
+
+        "Left of the car" shifts the car's column to one end and the other thing's to the other, whatever the
+        text told before. In most captions both places are known by then, so the whole text can be read, and
+        drawn near its aim, without the relation.
+
+        Args:
+            features: (R, D), normalised.
+            batch: Which text extends which, and what its relations speak for.
+            scale: s.
+        """
+        extended = batch.base >= 0
+        base = batch.base[extended]
+        told = batch.text_ends[extended] - batch.text_ends[base]  # (P, F)
+        readings = (features[extended] - features[base]) @ self.codes.T
+        lines = torch.cat([_GROUPS["row"], _GROUPS["column"]])  # (2 kinds, 3)
+        shift = readings[:, lines[:, 0]] - readings[:, lines[:, 2]]  # (P, 2 kinds)
+        wanted = told[:, lines[:, 0]] - told[:, lines[:, 2]]
+        return F.softplus(-scale * (shift * wanted.sign())[wanted != 0]).mean()
+
     def cell_loss(self, cells: Tensor, batch: SceneBatch) -> Tensor:
         """Return the cross-entropy of kind, tint and size read from the vision tower's last map (N, 9, C)."""
         read = self.cells(cells).flatten(0, 1).split([len(KINDS) + 1, len(TINTS), len(SIZES)], dim=-1)

@@ -94,6 +94,9 @@ class SceneObjective(nn.Module):
                 "text_steps": step_loss(text, text_aims, batch.base.masked_fill(~known, -1)),
                 "cells": config.weights.places * teacher.cell_loss(cells, batch),
             }
+            if stage.relations:
+                reads = teacher.relation_loss(text, batch, scale=config.pairwise_scale)
+                facts["relation_reads"] = stage.relations * reads
             terms |= {name: fact_weight * term for name, term in facts.items()}
         return terms | {"total": torch.stack(list(terms.values())).sum()}
 

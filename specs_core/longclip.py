@@ -35,6 +35,7 @@ from specs_core.checkpoints import (
     size_on_disk,
 )
 from specs_core.errors import CheckpointError, UnknownModelError
+from specs_core.text_input import make_tokenizer
 from specs_core.vocabulary_subset import expand_vocabulary
 
 # LongCLIP keeps CLIP's first positions as they are and stretches the rest.
@@ -102,7 +103,7 @@ def load_model(checkpoint: Checkpoint, path: Path) -> LoadedModel:
         config = found
     model = build_model(config["model_cfg"], where=path.name)
     load_weights(model, state, where=path.name)
-    return _with_preprocessing(model, config, architecture=checkpoint.architecture)
+    return _with_preprocessing(model, config)
 
 
 def read_state_dict(path: Path) -> StateDict:
@@ -360,23 +361,17 @@ def open_clip_config(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _with_preprocessing(model: nn.Module, config: Mapping[str, Any], *, architecture: str) -> LoadedModel:
+def _with_preprocessing(model: nn.Module, config: Mapping[str, Any]) -> LoadedModel:
     visual: Any = model.visual
     options = merge_preprocess_dict(asdict(PreprocessCfg()), dict(config.get("preprocess_cfg", {})))
     size = visual.image_size
     options["size"] = size
     text = config["model_cfg"]["text_cfg"]
     context_length = int(text.get("context_length", 77))
-    if "hf_tokenizer_name" in text or "siglip" in architecture.lower():
-        tokenizer = open_clip.get_tokenizer(architecture)
-    else:
-        tokenizer = open_clip.SimpleTokenizer(
-            context_length=context_length, **text.get("tokenizer_kwargs", {})
-        )
     return LoadedModel(
         model=model,
         preprocess=image_transform_v2(PreprocessCfg(**options), is_train=False),
-        tokenizer=tokenizer,
+        tokenizer=make_tokenizer(text, context_length=context_length),
         image_size=int(size[0] if isinstance(size, (tuple, list)) else size),
         embed_dim=int(config["model_cfg"]["embed_dim"]),
         context_length=context_length,

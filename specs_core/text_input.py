@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from open_clip import SimpleTokenizer
+from open_clip.tokenizer import HFTokenizer
 from torch import Tensor, nn
 
+from specs_core.errors import ConfigError, DownloadError
 from specs_core.prefix_tree import PrefixTree, TreeBatch, lay_out, supports_prefix_trees, text_tower
 
 
@@ -87,6 +89,31 @@ class TextInput:
             tokens = [self._tokenizer.sot_token_id, *self.tokens(text), self._tokenizer.eot_token_id]
             row[: len(tokens)] = torch.tensor(tokens)
         return ids
+
+
+def make_tokenizer(text_config: Mapping[str, Any], *, context_length: int) -> Any:
+    """Return the tokenizer of a text tower: byte pairs as CLIP's, or what its configuration names on the hub.
+
+    Args:
+        text_config: `text_cfg` of an open_clip model configuration.
+        context_length: The most tokens that the tower reads.
+
+    Raises:
+        ConfigError: The hub's tokenizers need the package transformers, which is not installed.
+        DownloadError: The tokenizer cannot be had from the hub.
+    """
+    name, options = text_config.get("hf_tokenizer_name"), text_config.get("tokenizer_kwargs", {})
+    if not name:
+        return SimpleTokenizer(context_length=context_length, **options)
+    try:
+        return HFTokenizer(name, context_length=context_length, **options)
+    except ImportError as error:
+        raise ConfigError(
+            f"this model reads text with the tokenizer {name}, which needs the package transformers: "
+            "pip install transformers sentencepiece"
+        ) from error
+    except OSError as error:
+        raise DownloadError(f"the tokenizer {name} cannot be had: {str(error).splitlines()[0]}") from error
 
 
 def _plain_tokens(tokenizer: SimpleTokenizer, caption: str) -> list[int]:

@@ -56,11 +56,14 @@ def expand_vocabulary(state: Mapping[str, Tensor], *, vocab_size: int, where: st
     tokens = whole.pop(TOKENS, None)
     if tokens is None:
         return whole
+    if tokens.dim() != 1 or tokens.is_floating_point():
+        raise CheckpointError(f"{where} has no list of whole numbers in {TOKENS}")
     rows, listed = whole.get(ROWS), tokens.tolist()
     if rows is None or len(rows) != len(listed) or len(set(listed)) != len(listed):
         raise CheckpointError(f"{where} does not have one row of {ROWS} for each of its {len(listed)} tokens")
-    if not all(0 <= token < vocab_size for token in listed):
-        raise CheckpointError(f"{where} has token {max(listed)} and the model's vocabulary is {vocab_size}")
+    for token in listed:
+        if not 0 <= token < vocab_size:
+            raise CheckpointError(f"{where} has token {token} and the model's vocabulary is {vocab_size}")
     table = rows.new_zeros(vocab_size, *rows.shape[1:])
     table[tokens.long()] = rows
     return whole | {ROWS: table}

@@ -202,7 +202,7 @@ const followCurve = () => {
   const resized = new ResizeObserver(bringIntoSight);
   over.signal.addEventListener("abort", () => resized.disconnect());
   const until = { signal: over.signal, passive: true };
-  for (const event of ["wheel", "touchstart", "keydown"]) addEventListener(event, () => over.abort(), until);
+  for (const event of ["wheel", "touchstart", "keydown", "pointerdown"]) addEventListener(event, () => over.abort(), until);
   addEventListener("scrollend", bringIntoSight, until);
   resized.observe(document.body);
   setTimeout(() => over.abort(), 2000);

@@ -9,7 +9,7 @@ const box = element.querySelector(".lens-host");
 
 let data = null;       // what the server says of the caption that is shown
 let surface = null;    // the words under the hand, while one edits
-let history = { past: [], future: [] };
+let history = { caption: null, words: [], past: [], future: [] };
 let waiting = null;    // what the server was asked for: its name and the timer that gives up
 let problem = "";
 let note = "";
@@ -129,13 +129,15 @@ const show = () => {
 
 // ---------------------------------------------------------------- editing
 
+const noHistory = () => ({ caption: caption(), words: data.words, past: [], future: [] });
 const openSurface = (firsts) => {
   surface = makeSurface({ words: data.words, firsts, automatic: data.automatic, past: history.past, future: history.future, say,
     changed: () => { drafts.keep(data.words, surface.list()); problem = ""; refresh(); } });
 };
 const startEditing = (firsts) => {
   if (!data || waiting) return;
-  if (history.caption !== caption()) history = { caption: caption(), past: [], future: [] };
+  // The steps count words: of another caption, or of one that was divided otherwise, they mean others.
+  if (history.caption !== caption() || !same(history.words, data.words)) history = noHistory();
   if (!same(firsts, data.firsts)) history.past.push(data.firsts);
   problem = note = "";
   openSurface(firsts);
@@ -228,7 +230,7 @@ const answered = (value) => {
   data = value;
   problem = note = "";
   if (unfinishedFirsts) {
-    if (!sameWords) history = { caption: caption(), past: [], future: [] };
+    if (!sameWords) history = noHistory();
     openSurface(sameWords ? unfinishedFirsts : drafts.find(data.words) ?? data.firsts);
   }
   if (applied) {

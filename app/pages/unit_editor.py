@@ -95,7 +95,8 @@ def wire(
     }
     editor.apply_units(apply, concurrency_id="model", concurrency_limit=1, **common)
     editor.choose_version(choose, concurrency_id="model", concurrency_limit=1, **common)
-    editor.save_units(save, concurrency_id="save", concurrency_limit=4, **common)
+    # Not beside a scoring: whichever answered last would put its caption's curve on the page.
+    editor.save_units(save, concurrency_id="model", concurrency_limit=1, **common)
 
 
 def _problem(error: Exception | str) -> dict[str, Any]:

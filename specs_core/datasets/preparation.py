@@ -252,8 +252,14 @@ class _Journal:
             for name, target in targets.items():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 file = _partial(target).open("ab")
-                file.truncate(sizes[name])
                 self._files[name] = file
+                if file.seek(0, os.SEEK_END) < sizes[name]:
+                    raise DataError(
+                        f"{_partial(target)} is shorter than {path} says: it was changed since the "
+                        f"preparation stopped. Delete {path.name} to begin again."
+                    )
+                file.truncate(sizes[name])
+                file.seek(0, os.SEEK_END)
         except OSError as error:
             raise DataError(f"{error.filename} cannot be written: {error.strerror}.") from error
 
@@ -287,9 +293,10 @@ class _Journal:
     def finish(self) -> None:
         """Give the files their names."""
         self.__exit__()
+        # First: a preparation that is killed here begins anew, and never goes on with files that are gone.
+        self._path.unlink(missing_ok=True)
         for target in self._targets.values():
             os.replace(_partial(target), target)
-        self._path.unlink(missing_ok=True)
 
 
 def _partial(path: Path) -> Path:

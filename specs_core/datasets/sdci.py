@@ -15,6 +15,7 @@ from specs_core.errors import DataError
 
 Captions = Literal["first", "all"]
 
+_ARTICLES = frozenset({"a", "an", "the"})
 _WORDS = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
 
 
@@ -98,6 +99,12 @@ def _single_change(caption: str, negative: str, kind: str) -> FalseFact | None:
     if len(changes) != 1 or changes[0][0] != "replace":
         return None
     _, i1, i2, j1, j2 = changes[0]
+    before, after = (
+        [word[0].casefold() for word in words if word[0][0].isalnum() and word[0].casefold() not in _ARTICLES]
+        for words in (old[i1:i2], new[j1:j2])
+    )
+    if before == after:  # another case, stop or article: the models read the same, and it is as true
+        return None
     start, end = old[i1].start(), old[i2 - 1].end()
     return FalseFact(start, end, negative[new[j1].start() : new[j2 - 1].end()], kind)
 

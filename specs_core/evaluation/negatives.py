@@ -105,6 +105,8 @@ def make_negatives(
         false: list[FalseUnit] = []
         # Text as a seed: a tuple's hash is not a documented one. One stream a caption.
         rng = random.Random(f"negatives-{seed}-{number}")
+        # Another one for the order of words: which kinds are asked for must not move what is drawn.
+        order = random.Random(f"shuffled-{seed}-{number}")
         plain_caption = _plain(pair.caption)
         for unit in range(1, len(cut)) if borrow else ():
             donor = _draw(donors, pair, plain_caption, rng)
@@ -114,7 +116,7 @@ def make_negatives(
             if "in_batch" in kinds:
                 false.append(FalseUnit(unit, "in_batch", donor.text))
             if "shuffled" in kinds:
-                false.append(FalseUnit(unit, "shuffled", _maybe_shuffled(donor.text, rng)))
+                false.append(FalseUnit(unit, "shuffled", _maybe_shuffled(donor.text, order)))
         for fact in pair.false_facts if "hard" in kinds else ():
             touched = [u for u, each in enumerate(cut) if each.start < fact.end and fact.start < each.end]
             if touched[0] == 0:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specs_core.datasets.pairs import CaptionedImage
 from specs_core.encoder import Encoder, TextTree
-from specs_core.errors import DataError
+from specs_core.errors import ConfigError, DataError
 from specs_core.evaluation.negatives import NEGATIVES, FalseUnit, Negatives, make_negatives
 from specs_core.images import read_image
 from specs_core.scoring import FloatArray, cosine
@@ -110,9 +110,11 @@ class Specificity:
         captions: Captions.
         images: Images.
         units: Detail units in all.
+        given: Captions that came with units of their own.
         prefixes_beyond: Prefixes that are longer than the model reads.
         sr_pos: Rate of the pairs with a true unit.
-        sr_neg: Rate of each kind of false unit: in_batch, shuffled, hard (all types), hard:TYPE.
+        sr_neg: Rate of each kind of false unit: in_batch, shuffled, hard (all types), hard:TYPE. A kind that
+            was asked for and of which there is none has a rate of NaN over 0 pairs.
         margins: (M,) cosine differences.
         sweep: Kind ("true" and the keys of sr_neg) -> micro and macro rates, (M,) each.
         by_tokens: Rates by length of the text, of the kinds without a type.
@@ -125,6 +127,7 @@ class Specificity:
     captions: int
     images: int
     units: int
+    given: int
     prefixes_beyond: int
     sr_pos: Rate
     sr_neg: dict[str, Rate]
@@ -163,10 +166,12 @@ def evaluate_specificity(
     Raises:
         DataError: There are no captions, or negatives of other images and but one image.
         ImageError: An image is missing or unreadable.
-        ConfigError: No such segmenter or negative.
+        ConfigError: No such segmenter or negative, or a seed below 0.
 
     Source: Chen et al. 2025, SPECS; ours: docs/specificity.md.
     """
+    if seed < 0:
+        raise ConfigError(f"the seed has to be 0 or more; got {seed}")
     if not pairs:
         raise DataError("There are no captions to evaluate: the file has no lines.")
     units = list(_units(pairs, segmenter))
@@ -175,7 +180,7 @@ def evaluate_specificity(
     images = np.array([image_number[pair.image] for pair in pairs])
     prefixes, table = _measure(encoder, pairs, units, false, images, on_item)
     options = {"resamples": resamples, "seed": seed}
-    kinds = _kinds(table)
+    kinds = _kinds(table, negatives)
 
     def rate(kind: str, among: NDArray[np.bool_] | None = None) -> Rate:
         chosen = table.of_kind(kind) if among is None else table.of_kind(kind) & among
@@ -198,6 +203,7 @@ def evaluate_specificity(
         captions=len(pairs),
         images=len(image_number),
         units=sum(map(len, units)),
+        given=sum(pair.units is not None for pair in pairs),
         prefixes_beyond=int(sum(np.isnan(row).sum() for row in prefixes)),
         sr_pos=rate(TRUE),
         sr_neg={kind: rate(kind) for kind in kinds},
@@ -270,11 +276,10 @@ def _image_features(encoder: Encoder, paths: Sequence[Path]) -> dict[Path, NDArr
     return dict(zip(different, features, strict=True))
 
 
-def _kinds(table: PairTable) -> list[str]:
-    """Return the kinds of false units that there are, all hard ones together before their types."""
-    found = set(np.unique(table.kind).tolist()) - {TRUE}
-    hard = sorted(kind for kind in found if kind.startswith("hard:"))
-    return [kind for kind in ("in_batch", "shuffled") if kind in found] + (["hard", *hard] if hard else [])
+def _kinds(table: PairTable, asked: Sequence[str]) -> list[str]:
+    """Return the kinds of false units that were asked for; behind all hard ones the types that there are."""
+    hard = sorted(kind for kind in np.unique(table.kind).tolist() if kind.startswith("hard:"))
+    return [kind for kind in NEGATIVES if kind in asked] + hard
 
 
 def _margin_grid(gap: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from specs_core.encoder import Encoder
 from specs_core.evaluation.specificity import TRUE, Specificity
-from specs_core.evaluation.specificity_report import kind_name, left_out_lines
+from specs_core.evaluation.specificity_report import cut_by, kind_name, left_out_lines
 from specs_core.specificity import Rate
 
 # Each kind has a colour that stands out on white and on black, a dash and a mark of its own.
@@ -98,7 +98,7 @@ def specificity_page(result: Specificity, encoder: Encoder, *, segmenter: str) -
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Specificity of {label}</title><style>{_CSS}</style></head><body>"
         f"<header><h1>Specificity of {label}</h1><p>{result.captions:,} captions of {result.images:,} "
-        f"images, {result.units:,} units ({escape(segmenter)}).</p>"
+        f"images, {result.units:,} units ({escape(cut_by(result, segmenter))}).</p>"
         '<p class="soft">SR_pos: share of true units with which similarity rises. SR_neg: share of false '
         f"units with which it falls.</p>{notes}</header><main>{sections}"
         f'<section class="wide"><h2>Figures</h2>{_table(result)}</section></main>'
@@ -171,7 +171,11 @@ def _rates(result: Specificity) -> go.Figure:
 
 
 def _floor(rates: Any) -> float:
-    lows = [value for rate in rates for value in (_micro_span(rate)[0], _macro_span(rate)[0], rate.micro)]
+    lows = [
+        value
+        for rate in rates
+        for value in (_micro_span(rate)[0], _macro_span(rate)[0], rate.micro, rate.macro)
+    ]
     known = [value for value in lows if not math.isnan(value)]
     return max(0.0, math.floor(min(known, default=0.0) * 10) / 10 - 0.02)
 

@@ -35,6 +35,7 @@ def specificity_record(result: Specificity, encoder: Encoder, *, segmenter: str,
             **encoder.provenance(),
             "segmenter": segmenter,
             "segmenter_version": segmenter_version(segmenter),
+            "captions_with_units_of_their_own": result.given,
             "seed": seed,
         },
         "captions": result.captions,
@@ -74,7 +75,7 @@ def specificity_text(result: Specificity, encoder: Encoder, *, segmenter: str, c
     width = 2 + max(len(kind_name(kind)) for kind in (TRUE, *result.sr_neg))
     lines = [
         f"{encoder.checkpoint.label}: {result.captions} captions of {result.images} images, "
-        f"{result.units} units ({segmenter})",
+        f"{result.units} units ({cut_by(result, segmenter)})",
         "",
         f"{'':<{width + 8}}micro  95 %         macro  95 %           pairs",
         f"SR_pos  {kind_name(TRUE):<{width}}{_columns(result.sr_pos)}",
@@ -99,6 +100,14 @@ def specificity_text(result: Specificity, encoder: Encoder, *, segmenter: str, c
     return "\n".join(lines)
 
 
+def cut_by(result: Specificity, segmenter: str) -> str:
+    """Return in words what cut the captions."""
+    if not result.given:
+        return segmenter
+    others = f"{segmenter}; " if result.given < result.captions else ""
+    return f"{others}{result.given:,} captions with units of their own"
+
+
 def left_out_lines(result: Specificity, encoder: Encoder) -> list[str]:
     """Return sentences on what the figures leave out, and what the published computation would."""
     negatives, lines = result.negatives, []
@@ -113,6 +122,15 @@ def left_out_lines(result: Specificity, encoder: Encoder) -> list[str]:
         lines.append(
             f"{negatives.first_unit} false facts lie in the first unit, before any prefix: left out."
         )
+    for kind, rate in result.sr_neg.items():
+        if ":" not in kind and not rate.pairs:
+            why = "the data name no false facts" if kind == "hard" else "no other image has one"
+            lines.append(f"There is no false unit of the kind {kind_name(kind)}: {why}.")
+        elif ":" not in kind and rate.left_out:
+            lines.append(
+                f"{rate.left_out} pairs of the kind {kind_name(kind)} are longer than the "
+                f"{encoder.context_length} tokens that the model reads: left out."
+            )
     borrowed = any(kind in result.sr_neg for kind in ("in_batch", "shuffled"))
     if borrowed and negatives.checked < result.captions:
         lines.append(

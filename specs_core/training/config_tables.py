@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -53,7 +55,8 @@ def build_table(cls: type[Any], values: object, where: str) -> Any:
         where: What to call it in errors.
 
     Raises:
-        ConfigError: It is no table, a key is unknown or missing, or a scalar has the wrong type.
+        ConfigError: It is no table, a key is unknown or missing, or a value has the wrong type or is not
+            finite.
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{where} must be a table.")
@@ -65,8 +68,18 @@ def build_table(cls: type[Any], values: object, where: str) -> Any:
     if missing:
         raise ConfigError(f"{where} lacks: {', '.join(missing)}.")
     for field in fields(cls):
-        kinds = _SCALARS.get(str(field.type).removesuffix(" | None"))
-        value = values.get(field.name)
-        if kinds and field.name in values and (type(value) not in kinds):
-            raise ConfigError(f"{where}: {field.name} is {value!r}, and {field.type} is needed.")
+        if field.name in values and not _fits(values[field.name], str(field.type).removesuffix(" | None")):
+            needed_type = str(field.type).replace("tuple[", "a list: [").replace(" | None", "")
+            raise ConfigError(f"{where}: {field.name} is {values[field.name]!r}; {needed_type} is needed.")
     return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def _fits(value: object, wanted: str) -> bool:
+    """Tell whether a value is of a scalar type, or a list of them; other types are not looked at."""
+    if wanted in _SCALARS:
+        return type(value) in _SCALARS[wanted] and not (isinstance(value, float) and not math.isfinite(value))
+    listed = re.fullmatch(r"tuple\[(\w+), (\w+|\.\.\.)\]", wanted)
+    if listed is None or listed[1] not in _SCALARS:
+        return True
+    long_enough = isinstance(value, list | tuple) and (listed[2] == "..." or len(value) == 2)
+    return long_enough and all(_fits(each, listed[1]) for each in value)  # type: ignore[attr-defined]

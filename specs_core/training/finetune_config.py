@@ -86,7 +86,8 @@ class FinetuneConfig:
         seed: Of the order of the data and of everything drawn.
         batch: Captions of a forward pass, of all processes together; the contrastive term compares these.
         accumulation: Such passes whose gradients add up to one optimiser step.
-        epochs: Times that every caption is seen; None where `steps` says how long.
+        epochs: Passes over the data; None where `steps` says how long. A pass takes whole batches: the
+            captions that are left over, fewer than `batch`, change from pass to pass with the order.
         steps: Optimiser steps; None where `epochs` does.
         learning_rate: Peak of the cosine schedule, which ends at a hundredth of it.
         warmup: Steps to the peak.
@@ -147,7 +148,7 @@ def parse_finetune_config(text: str, *, name: str = "The configuration") -> Fine
 def _troubles(config: FinetuneConfig) -> list[str]:
     loss, negatives = config.loss, config.negatives
     weights = (loss.contrastive, loss.positive, loss.negative, loss.pairwise)
-    low, high = loss.margin if len(loss.margin) == 2 else (0.0, -1.0)
+    low, high = loss.margin
     at_least_one = {
         "batch": config.batch - 1,
         "accumulation": config.accumulation,
@@ -164,7 +165,8 @@ def _troubles(config: FinetuneConfig) -> list[str]:
         (config.learning_rate > 0, "learning_rate has to be above 0"),
         (config.warmup >= 0, "warmup has to be 0 or more"),
         (0 <= config.ema < 1, f"ema is {config.ema}, a decay in [0, 1)"),
-        (len(config.betas) == 2 and all(0 <= b < 1 for b in config.betas), "betas are two numbers in [0, 1)"),
+        (all(0 <= b < 1 for b in config.betas), "betas are two numbers in [0, 1)"),
+        (config.weight_decay >= 0, "weight_decay has to be 0 or more"),
         (config.clip_norm > 0, "clip_norm has to be above 0"),
         (negatives.per_caption >= 0, "negatives.per_caption has to be 0 or more"),
         (config.prefixes in PREFIXES, f"prefixes is {config.prefixes!r}, one of {', '.join(PREFIXES)}"),

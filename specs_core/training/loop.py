@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import fields, is_dataclass, replace
 from itertools import islice
@@ -19,10 +19,10 @@ from typing import Any, cast
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 
-from specs_core.errors import CheckpointError
+from specs_core.errors import CheckpointError, SpecsError
 from specs_core.training.task import Schedule, Task
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ def train(
         log.info("resumed at step %d", trainer.step)
     loader: Iterator[Any] = iter(
         DataLoader(
-            task.batches,
+            _Told(task.batches),
             sampler=range(trainer.step * schedule.accumulation, schedule.steps * schedule.accumulation),
             batch_size=1,
             collate_fn=_first,
@@ -213,7 +213,7 @@ def train(
     writer = SummaryWriter(str(out / "tensorboard")) if main else None
     with writer or nullcontext():
         last = time.monotonic()
-        while batches := list(islice(loader, schedule.accumulation)):
+        while batches := _checked(islice(loader, schedule.accumulation)):
             rate = learning_rate(schedule, trainer.step)
             terms = trainer.train_step(batches)
             now = time.monotonic()
@@ -232,6 +232,27 @@ def train(
                 for name, value in validate(trainer.averaged).items():
                     writer.add_scalar(f"validation/{name}", value, trainer.step)
     return trainer.export() if main else out
+
+
+class _Told(Dataset[Any]):
+    """Batches, or the error in a batch's place: raised in a worker, its message would be a traceback."""
+
+    def __init__(self, batches: Dataset[Any]) -> None:
+        self._batches = batches
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self._batches[index]
+        except SpecsError as error:
+            return error
+
+
+def _checked(batches: Iterable[Any]) -> list[Any]:
+    found = list(batches)
+    for batch in found:
+        if isinstance(batch, SpecsError):
+            raise batch
+    return found
 
 
 def _is_due(step: int, schedule: Schedule) -> bool:

@@ -30,6 +30,7 @@ COUNTS = (
     "units beyond the context",
     "false units beyond the context",
     "units without a false one",
+    "false facts in several units",
 )
 
 #: Captions laid out together, by length, so that little is padding.
@@ -82,7 +83,9 @@ class PairBatches(Dataset[PairBatch]):
 
     Negatives are drawn from the captions of all processes, and a caption's draw depends on its place in the
     whole batch alone. So the batch is the same for any number of processes, and a resumed run sees the same.
-    Texts that no term of the loss asks for are left out unless `every_text` is set.
+    An epoch takes whole batches. Texts that no term of the loss asks for are left out. With `looked_at`, for
+    figures on held-out data, an epoch takes so many captions, the last batch being the shorter, and all
+    texts of them.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class PairBatches(Dataset[PairBatch]):
         *,
         rank: int = 0,
         processes: int = 1,
-        every_text: bool = False,
+        looked_at: int | None = None,
     ) -> None:
         self.pairs = pairs
         self.config = config
@@ -102,13 +105,14 @@ class PairBatches(Dataset[PairBatch]):
         self.preprocess = preprocess
         self.rank = rank
         self.processes = processes
-        self.per_epoch = len(pairs) // config.batch
+        self.looked_at = looked_at
+        self.per_epoch = -(-looked_at // config.batch) if looked_at else len(pairs) // config.batch
         if not self.per_epoch:
             raise DataError(f"{pairs.path} has {len(pairs)} captions and a batch takes {config.batch}.")
         if config.batch < processes:
             raise DataError(f"a batch of {config.batch} cannot be shared by {processes} processes.")
         loss = config.loss
-        self._draws_false = every_text or loss.negative > 0 or loss.pairwise > 0
+        self._draws_false = looked_at is not None or loss.negative > 0 or loss.pairwise > 0
         self._reads_prefixes = self._draws_false or loss.positive > 0
         self._order = (-1, order_of_epoch(0, seed=0, epoch=0))
 
@@ -127,26 +131,37 @@ class PairBatches(Dataset[PairBatch]):
         epoch, place = divmod(index, self.per_epoch)
         if self._order[0] != epoch:
             self._order = (epoch, order_of_epoch(len(self.pairs), seed=self.config.seed, epoch=epoch))
-        lines = self._order[1][place * self.config.batch :][: self.config.batch]
+        lines = self._order[1][: self.looked_at][place * self.config.batch :][: self.config.batch]
         pairs = [self.pairs[int(line)] for line in lines]
-        first, behind = (len(pairs) * (self.rank + i) // self.processes for i in (0, 1))
-        counts: Counter[str] = Counter()
-        found: list[tuple[CaptionedImage, _Texts]] = []
-        for row in range(first, behind):
-            rng = random.Random(f"{self.config.seed}-{index}-{row}")
-            texts = self._texts(pairs[row], pairs, rng, counts)
-            if texts is not None:
-                found.append((pairs[row], texts))
-        if not found:
+        fitting = [row for row, pair in enumerate(pairs) if self._fits_a_unit(pair)]
+        # Shares of those that can be used, so that no process is left without a caption where there is one.
+        first, behind = (len(fitting) * (self.rank + i) // self.processes for i in (0, 1))
+        if first == behind:
             raise DataError(
-                f"of {behind - first} captions of {self.pairs.path}, such as {pairs[first].id}, none begins "
-                f"with a unit that fits the {self.texts.context_length} tokens which the model reads."
+                f"of {len(pairs)} captions of {self.pairs.path}, such as {pairs[0].id}, {len(fitting)} begin "
+                f"with a unit that fits the {self.texts.context_length} tokens which the model reads, and "
+                f"{self.processes} are needed: one a process."
             )
+        counts: Counter[str] = Counter()
+        if self.rank == 0:
+            for row in {*range(len(pairs))} - {*fitting}:
+                counts["captions"] += 1
+                counts["captions cut by the context"] += 1
+                counts["captions without a unit in the context"] += 1
+                counts["units beyond the context"] += len(pairs[row].units or ())
+        found = []
+        for row in fitting[first:behind]:
+            rng = random.Random(f"{self.config.seed}-{index}-{row}")
+            found.append((pairs[row], self._texts(pairs[row], pairs, rng, counts)))
         return self._assemble(found, counts)
+
+    def _fits_a_unit(self, pair: CaptionedImage) -> bool:
+        assert pair.units is not None
+        return self.texts.fits(self.texts.tokens(pair.caption[: pair.units[0][1]]))
 
     def _texts(
         self, pair: CaptionedImage, pairs: Sequence[CaptionedImage], rng: random.Random, counts: Counter[str]
-    ) -> _Texts | None:
+    ) -> _Texts:
         counts["captions"] += 1
         assert pair.units is not None
         units = [pair.caption[start:end] for start, end in pair.units]
@@ -160,9 +175,11 @@ class PairBatches(Dataset[PairBatch]):
         fit = len(ids)
         counts["units beyond the context"] += len(units) - fit
         counts["captions cut by the context"] += fit < len(units)
-        if not fit:
-            counts["captions without a unit in the context"] += 1
-            return None
+        inside = (
+            any(start <= fact.start and fact.end <= end for start, end in pair.units)
+            for fact in pair.false_facts
+        )
+        counts["false facts in several units"] += sum(not whole for whole in inside)
         triplets = list(range(1, fit)) if self._reads_prefixes else []
         if self.config.prefixes == "one" and triplets:
             triplets = [rng.choice(triplets)]

@@ -94,6 +94,8 @@ def prepare_finetuning(
         "model_sha256": file_sha256(path),
         "segmenter": segmenter_version(config.data.segmenter),
     }
+    if config.data.validation is not None:
+        inputs["validation_sha256"] = file_sha256(Path(config.data.validation))
     schedule = Schedule(
         steps=batches.steps,
         learning_rate=config.learning_rate,
@@ -146,8 +148,9 @@ def _validation(
 ) -> Validation:
     """Return the share of true units that rise, and by kind that of false units that fall, on fixed draws."""
     count = min(config.data.validation_captions, len(pairs))
-    sizes = replace(config, batch=min(config.batch, count), epochs=None, steps=1, prefixes="all")
-    drawn = PairBatches(pairs, sizes, texts, loaded.preprocess, every_text=True)
+    batches = -(-count // config.batch)
+    sizes = replace(config, batch=-(-count // batches), epochs=None, steps=1, prefixes="all")
+    drawn = PairBatches(pairs, sizes, texts, loaded.preprocess, looked_at=count)
     objective = PairObjective(loaded.model, config.loss, bf16=False)
 
     @torch.no_grad()
@@ -156,7 +159,7 @@ def _validation(
 
         objective.model = model
         outcomes: dict[str, list[bool]] = defaultdict(list)
-        for index in range(count // sizes.batch):
+        for index in range(batches):
             batch = on_device(drawn[index], accelerator.device)
             image, text = objective.features(batch)
             similarity = (image[batch.caption] * text).sum(-1).cpu()
@@ -165,6 +168,6 @@ def _validation(
             for kind, fell in zip(batch.kinds, (falls[:, 1] < falls[:, 0]).tolist(), strict=True):
                 outcomes["falls"].append(fell)
                 outcomes[f"falls/{kind}"].append(fell)
-        return {name: sum(found) / len(found) for name, found in sorted(outcomes.items())}
+        return {name: sum(found) / len(found) for name, found in sorted(outcomes.items()) if found}
 
     return validate

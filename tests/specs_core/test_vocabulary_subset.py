@@ -42,6 +42,9 @@ def test_a_state_dict_without_a_list_of_tokens_stays_as_it_is():
         (state([1, 1]), "one row of token_embedding.weight for each of its 2 tokens"),
         (state([1, 2, 3], rows=2), "for each of its 3 tokens"),
         ({TOKENS: torch.tensor([1])}, "for each of its 1 tokens"),
+        (state([-1, 5]), "token -1 and the model's vocabulary is 9"),
+        ({**state([1]), TOKENS: torch.tensor([[1]])}, "no list of whole numbers"),
+        ({**state([1]), TOKENS: torch.tensor([1.0])}, "no list of whole numbers"),
         (state([1, 9]), "token 9 and the model's vocabulary is 9"),
     ],
 )

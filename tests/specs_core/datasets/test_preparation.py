@@ -127,6 +127,26 @@ def test_stopped_preparation_with_other_settings_is_refused(tmp_path, images, mo
         prepare(ENTRIES, out, source="another", images=images)
 
 
+@pytest.mark.parametrize("left", [b"", b'{"id": "cut'])
+def test_preparation_whose_partial_file_was_changed_is_not_gone_on_from(tmp_path, images, monkeypatch, left):
+    monkeypatch.setattr(module, "CHUNK", 1)
+    out = tmp_path / "t.jsonl"
+
+    def stop(done):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(ENTRIES, out, source="test", images=images, on_entries=stop)
+    (tmp_path / "t.jsonl.partial").write_bytes(left)
+    with pytest.raises(DataError, match=r"partial is shorter than .*Delete t\.jsonl\.progress"):
+        prepare(ENTRIES, out, source="test", images=images)
+    assert (tmp_path / "t.jsonl.partial").read_bytes() == left
+    (tmp_path / "t.jsonl.progress").unlink()
+    report = prepare(ENTRIES, out, source="test", images=images)
+    assert len(lines(out)) == report.written
+
+
 def test_output_that_exists_is_not_overwritten(tmp_path, images):
     out = tmp_path / "t.jsonl"
     out.write_text("mine")

@@ -53,6 +53,14 @@ def test_negatives_that_change_one_run_of_words_when_read_become_false_facts_of_
     assert second.false_facts == ()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("A blue", "a blue"), ("buildings.", "buildings!"), ("a small", "the small")]
+)
+def test_negative_that_says_the_same_in_other_letters_when_read_is_no_false_fact(tmp_path, old, new):
+    write(tmp_path, "sa_1", negatives={"base": {"swaps": [SUMMARY.replace(old, new)]}})
+    assert next(iter(read_sdci(tmp_path))).false_facts == ()
+
+
 def test_files_of_a_split_when_read_come_in_its_order(tmp_path):
     for name in ("sa_1", "sa_2", "sa_3"):
         write(tmp_path, name)

@@ -81,6 +81,17 @@ def test_where_the_truth_is_known_only_units_that_are_surely_false_are_taken():
     assert make_negatives([car, bus], units).checked == 1
 
 
+def test_units_of_other_images_are_the_same_whichever_kinds_are_asked_for():
+    caption = "One two three. Four five six. Seven eight nine. Ten eleven twelve."
+    pairs = [pair(f"{n} {caption}", image=f"{n}.png") for n in range(6)]
+    units = [cut(each.caption, "Four", "Seven", "Ten") for each in pairs]
+    for seed in range(5):
+        both = make_negatives(pairs, units, kinds=["in_batch", "shuffled"], seed=seed)
+        alone = make_negatives(pairs, units, kinds=["in_batch"], seed=seed)
+        for one, other in zip(both.units, alone.units, strict=True):
+            assert texts(one, "in_batch") == texts(other, "in_batch")
+
+
 def test_shuffled_negatives_are_the_words_of_the_same_unit_of_another_image():
     caption = "One two three four five six. Seven eight nine ten."
     pairs = [pair(caption), pair("a b c d e f. g h i j k l. m n o p q r.", image="b.png")]

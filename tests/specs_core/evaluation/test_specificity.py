@@ -8,7 +8,7 @@ from PIL import Image
 
 from specs_core.cli import main
 from specs_core.datasets.pairs import read_pairs
-from specs_core.errors import DataError
+from specs_core.errors import ConfigError, DataError
 from specs_core.evaluation.specificity import PairTable, _margin_grid, evaluate_specificity
 from specs_core.evaluation.specificity_page import specificity_page
 from specs_core.evaluation.specificity_report import specificity_record, specificity_text
@@ -122,12 +122,21 @@ def test_evaluate_specificity_when_captions_have_one_unit_has_no_rates_and_no_wa
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     result = evaluate_specificity(tiny_encoder, read_pairs(data))
     assert math.isnan(result.sr_pos.micro)
-    assert (result.sr_neg, result.by_tokens, result.margins.tolist()) == ({}, (), [0.0])
+    assert (result.by_tokens, result.margins.tolist()) == ((), [0.0])
+    assert {kind: rate.pairs for kind, rate in result.sr_neg.items()} == dict.fromkeys(result.sr_neg, 0)
+    text = specificity_text(result, tiny_encoder, segmenter="dependency", compatibility=True)
+    assert "2 units (2 captions with units of their own)" in text
+    assert "There is no false unit of the kind one false fact: the data name no false facts." in text
     assert result.himo["3"].too_few == 2
     assert "SR_pos, true units</td><td>none" in specificity_page(result, tiny_encoder, segmenter="dependency")
     record = specificity_record(result, tiny_encoder, segmenter="dependency", seed=0)
     assert json.loads(json.dumps(record, allow_nan=False))["sr_pos"]["micro"] is None
-    assert " none" in specificity_text(result, tiny_encoder, segmenter="dependency", compatibility=True)
+    assert " none" in text
+
+
+def test_evaluate_specificity_with_a_seed_below_zero_is_refused_before_any_work(tiny_encoder, data):
+    with pytest.raises(ConfigError, match="0 or more; got -1"):
+        evaluate_specificity(tiny_encoder, read_pairs(data), seed=-1)
 
 
 def test_evaluate_specificity_of_nothing_is_an_error(tiny_encoder):

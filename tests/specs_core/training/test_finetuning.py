@@ -204,10 +204,65 @@ def test_finetune_configuration_when_wrong_says_what(finetune_text):
         "prefixes is 'two'": finetune_text("steps = 1\nbatch = 4\nprefixes = 'two'"),
         "weights of the loss": finetune_text(loss="contrastive = 0.0\npositive = 0.0\nnegative = 0.0"),
         "lacks: batch": finetune_text("steps = 1"),
+        r"margin is 0\.05; a list: \[float, float\] is needed": finetune_text(loss="margin = 0.05"),
+        r"betas is \['a', 'b'\]": finetune_text("steps = 1\nbatch = 4\nbetas = ['a', 'b']"),
+        r"betas is \[0\.9\]": finetune_text("steps = 1\nbatch = 4\nbetas = [0.9]"),
+        "weight_decay has to be 0 or more": finetune_text("steps = 1\nbatch = 4\nweight_decay = -1.0"),
+        "positive is nan": finetune_text(loss="positive = nan"),
     }
     for message, text in wrong.items():
         with pytest.raises(ConfigError, match=message):
             parse_finetune_config(text)
+
+
+def test_validation_looks_at_every_caption_and_needs_no_second_unit(finetune_text, tmp_path, pair_file):
+    def validated(path, captions):
+        text = finetune_text("steps = 1\nbatch = 4", data=f"validation = '{path}'\n{captions}")
+        ready = prepare_finetuning(parse_finetune_config(text), Accelerator(cpu=True))
+        looked_at = []
+        encode = ready.task.objective.model.encode_image
+        ready.task.objective.model.encode_image = lambda images: (
+            looked_at.append(len(images)) or encode(images)
+        )
+        return ready.validate(ready.task.objective.model), looked_at
+
+    figures, looked_at = validated(pair_file, "validation_captions = 7")
+    assert looked_at == [4, 3]
+    assert 0 <= figures["rises"] <= 1
+    rows = [json.loads(line) for line in pair_file.read_text().splitlines()]
+    short = tmp_path / "short.jsonl"
+    short.write_text(
+        "".join(
+            json.dumps({"image": str(pair_file.parent / row["image"]), "caption": "A disc."}) + "\n"
+            for row in rows
+        )
+    )
+    assert validated(short, "")[0] == {}
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_image_that_cannot_be_read_while_training_is_named_with_advice(
+    finetune_text, tmp_path, pair_file, capsys, workers
+):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "0.png").write_bytes(b"no image")
+    (data / "train.jsonl").write_text(
+        "".join(
+            json.dumps({"id": f"p{n}", "image": "0.png", "caption": f"A disc {n}, on a chair."}) + "\n"
+            for n in range(4)
+        )
+    )
+    config = tmp_path / "config.toml"
+    config.write_text(
+        finetune_text("steps = 1\nbatch = 4").replace(str(pair_file), str(data / "train.jsonl"))
+    )
+    arguments = ["train", "--config", str(config), "--out", str(tmp_path / "out"), "--workers", workers]
+    assert main([*arguments, "--cpu"]) == 2
+    told = capsys.readouterr().err
+    assert "the image of p" in told
+    assert "`specs data` lists such images beforehand" in told
+    assert "Traceback" not in told
 
 
 def test_file_with_fewer_captions_than_a_batch_is_refused(finetune_config):

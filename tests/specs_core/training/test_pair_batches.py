@@ -68,7 +68,7 @@ def test_units_beyond_the_context_are_counted_and_the_last_text_is_what_fits(fin
 
 def test_batch_in_which_no_caption_fits_is_refused_with_a_caption_to_look_at(finetune_config):
     found = batches(finetune_config("steps = 1\nbatch = 16"), context_length=4)
-    with pytest.raises(DataError, match=r"such as p\d+, none begins with a unit that fits the 4 tokens"):
+    with pytest.raises(DataError, match=r"such as p\d+, 0 begin with a unit that fits the 4 tokens"):
         found[0]
 
 

@@ -33,7 +33,7 @@ def test_example_with_a_false_fact_is_scored_offline_by_the_bundled_model(
     page = open_bundled_page(theme=theme)
     expect(page.locator("#chip")).to_have_text("scenes · drawn scenes only · 248 tokens")
     page.locator("#examples [data-example='5']").click()
-    expect(page.locator("#example-note")).to_contain_text("a sandy beach")
+    expect(page.locator("#example-note")).to_contain_text("a beach of yellow sand")
     expect(page.locator("#units .lens-u").first).to_be_visible()
     expect(page.locator("#headline")).to_contain_text("by scenes")
     expect(page.locator("#switch-button")).to_have_count(0)

@@ -22,6 +22,7 @@ class Stage:
         batch: Captions of a step, each with an image of its own.
         facts: Weight of the fact loss at the start and at the end of the stage, linear between.
         relations: Weight of reading relations off what a unit changes, relative to the fact loss.
+        negative: Factor on the weight of L_neg.
         false_types: Types of fact that false units are drawn from, a type as often as it stands here; without
             it, a unit is drawn first and then one of its types.
     """
@@ -32,6 +33,7 @@ class Stage:
     batch: int
     facts: tuple[float, float]
     relations: float = 0.0
+    negative: float = 1.0
     false_types: tuple[str, ...] | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import torch
@@ -69,18 +70,19 @@ class SceneObjective(nn.Module):
         cell, cell_facts = alone[occupied], batch.cell_facts[occupied]
         image_aims = teacher.image_features(batch.image_facts)
         text_aims = teacher.text_features(batch)
-        terms = {"teacher": specs_terms(image_aims, text_aims, batch, config, understood=True).sum()}
+        specs = partial(specs_terms, batch=batch, config=config, negative=stage.negative)
+        terms = {"teacher": specs(image_aims, text_aims, understood=True).sum()}
         # From here on the teacher is only aimed at.
         image_aims, text_aims = image_aims.detach(), text_aims.detach()
-        positive, negative, pairwise = specs_terms(image, text, batch, config)
+        positive, negative, pairwise = specs(image, text)
         contrastive = contrastive_loss(image, text[_last_prefixes(batch)], model.logit_scale.exp())
         terms |= {
             "contrastive": config.weights.contrastive * contrastive,
             "positive": positive,
             "negative": negative,
             "pairwise": pairwise,
-            "text_to_aims": specs_terms(image_aims, text, batch, config).sum(),
-            "image_to_aims": specs_terms(image, text_aims, batch, config, understood=True).sum(),
+            "text_to_aims": specs(image_aims, text).sum(),
+            "image_to_aims": specs(image, text_aims, understood=True).sum(),
         }
         if fact_weight > 0:
             cell_aims = teacher.image_features(cell_facts).detach()
@@ -102,7 +104,13 @@ class SceneObjective(nn.Module):
 
 
 def specs_terms(
-    image: Tensor, text: Tensor, batch: SceneBatch, config: TrainConfig, *, understood: bool = False
+    image: Tensor,
+    text: Tensor,
+    batch: SceneBatch,
+    config: TrainConfig,
+    *,
+    negative: float = 1.0,
+    understood: bool = False,
 ) -> Tensor:
     """Return the weighted L_pos, L_neg and pairwise terms, (3,).
 
@@ -111,6 +119,7 @@ def specs_terms(
         text: (R, D) normalised features.
         batch: Which text extends which.
         config: Margins and weights.
+        negative: Factor on the weight of L_neg.
         understood: Whether to leave out the false units that let one believe nothing.
     """
     similarity = (image[batch.caption] * text).sum(-1)  # (R,)
@@ -120,7 +129,9 @@ def specs_terms(
     rise = rise_loss(similarity[batch.base[true]], similarity[true], margin=config.margin)
     fall = fall_loss(similarity[batch.base[false]], similarity[false], margin=config.margin)
     order = pairwise_loss(similarity[batch.sibling[false]], similarity[false], scale=config.pairwise_scale)
-    return torch.stack([weights.positive * rise, weights.negative * fall, weights.pairwise * order])
+    return torch.stack(
+        [weights.positive * rise, negative * weights.negative * fall, weights.pairwise * order]
+    )
 
 
 def _last_prefixes(batch: SceneBatch) -> Tensor:

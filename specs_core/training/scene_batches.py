@@ -159,11 +159,11 @@ class SceneBatches(Dataset[SceneBatch]):
                 beliefs.append(known[unit].with_facts(told))
             trees.append(PrefixTree(trunk, tuple(ends), tuple(branches)))
         facts = torch.zeros(len(beliefs), len(OUTPUTS))
-        ends = torch.zeros_like(facts)
+        text_ends = torch.zeros_like(facts)
         for row, belief in enumerate(beliefs):
             weights = belief.weights()
             facts[row, list(weights)] = torch.tensor(list(weights.values()))
-            ends[row, list(belief.ends)] = torch.tensor(list(belief.ends.values()), dtype=torch.float32)
+            text_ends[row, list(belief.ends)] = torch.tensor(list(belief.ends.values()), dtype=torch.float32)
         counts = [[units, belief.relations] for units, belief in zip(units_told, beliefs, strict=True)]
         return SceneBatch(
             images=torch.stack(
@@ -180,7 +180,7 @@ class SceneBatches(Dataset[SceneBatch]):
             counts=torch.tensor(counts, dtype=torch.float32),
             understood=torch.tensor(understood),
             text_facts=facts,
-            text_ends=ends,
+            text_ends=text_ends,
             **_scene_targets(scenes),
         )
 

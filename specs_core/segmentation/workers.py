@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -40,7 +41,7 @@ def cut_in_processes(
     source = iter(captions)
     # Forked children would inherit the locks of whatever threads torch has started.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context)
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_use_one_thread)
     try:
         while True:
             while len(waiting) < 3 * processes and (batch := list(islice(source, batch_size))):
@@ -55,6 +56,13 @@ def cut_in_processes(
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _use_one_thread() -> None:
+    # Read when numpy is first loaded, with the pipeline: the threads of several processes would only fight
+    # over the same processors.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _cut(batch: list[str], segmenter: str, pipeline: str | None) -> _Cut:

@@ -88,6 +88,8 @@ class Encoder:
     """A loaded model.
 
     Attributes:
+        model: The open_clip model, for what reads more of it than features.
+        texts: How texts become its tokens.
         checkpoint: What was loaded.
         weights_sha256: Checksum of the file that was loaded.
         context_length: The most tokens that it reads, start- and end-of-text included.
@@ -102,7 +104,7 @@ class Encoder:
         self, loaded: LoadedModel, *, checkpoint: Checkpoint, weights_sha256: str, device: str = "cpu"
     ) -> None:
         try:
-            self._model: Any = loaded.model.to(device)
+            self.model: Any = loaded.model.to(device).requires_grad_(False)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(
                 f"there is no usable device {device!r}: {str(error).splitlines()[0]}"
@@ -115,9 +117,9 @@ class Encoder:
         self.image_size = loaded.image_size
         self.device = device
         self.dtype = "float32"
-        self._texts = TextInput(loaded.model, loaded.tokenizer, context_length=loaded.context_length)
+        self.texts = TextInput(loaded.model, loaded.tokenizer, context_length=loaded.context_length)
         self._width = loaded.embed_dim
-        self.one_pass = self._texts.one_pass
+        self.one_pass = self.texts.one_pass
 
     def image_features(self, images: Sequence[Image.Image]) -> FloatArray:
         """Encode images.
@@ -133,7 +135,7 @@ class Encoder:
         """
         with torch.inference_mode():
             parts = [
-                self._model.encode_image(
+                self.model.encode_image(
                     torch.stack([self._preprocess(image) for image in batch]).to(self.device)
                 )
                 for batch in _batches(images)
@@ -153,13 +155,13 @@ class Encoder:
             CaptionError: A caption is blank, or has more tokens than the model reads.
             CheckpointError: The model gives numbers that are not finite.
         """
-        tokens = [self._texts.tokens(caption) for caption in captions]
+        tokens = [self.texts.tokens(caption) for caption in captions]
         for caption, ids in zip(captions, tokens, strict=True):
             if not caption.strip():
                 raise CaptionError("the caption is empty")
-            if not self._texts.fits(ids):
+            if not self.texts.fits(ids):
                 raise CaptionError(
-                    f"the caption has {self._texts.positions(ids)} tokens and "
+                    f"the caption has {self.texts.positions(ids)} tokens and "
                     f"model {self.checkpoint.label} reads {self.context_length}"
                 )
         # Captions of similar length share a batch, so that little is spent on padding.
@@ -202,13 +204,13 @@ class Encoder:
         text = ""
         for unit in units:
             text += unit.text
-            ids = self._texts.tokens(text)
-            if not self._texts.fits(ids):
+            ids = self.texts.tokens(text)
+            if not self.texts.fits(ids):
                 break
             prefixes.append(ids)
         lengths = [0, *map(len, prefixes)]
         # Past the context only the count matters, and a unit's own tokens are counted in linear time.
-        beyond = [len(self._texts.tokens(unit.text)) for unit in units[len(prefixes) :]]
+        beyond = [len(self.texts.tokens(unit.text)) for unit in units[len(prefixes) :]]
         features = np.full((len(units), self._width), np.nan, dtype=np.float32)
         if prefixes:
             features[: len(prefixes)] = self._encode_prefixes(prefixes, units[: len(prefixes)])
@@ -244,14 +246,14 @@ class Encoder:
         features = self._encode_texts(texts, ids, [len(tree.units) for tree in trees])
         found = []
         for tree, tokens, values in zip(trees, ids, features, strict=True):
-            counts = np.array([self._texts.positions(row) for row in tokens], dtype=np.int64)
+            counts = np.array([self.texts.positions(row) for row in tokens], dtype=np.int64)
             units = len(tree.units)
             found.append(TreeFeatures(values[:units], values[units:], counts[:units], counts[units:]))
         return found
 
     def count_tokens(self, caption: str) -> int:
         """Return the number of tokens of a caption, start- and end-of-text included."""
-        return self._texts.positions(self._texts.tokens(caption))
+        return self.texts.positions(self.texts.tokens(caption))
 
     def provenance(self) -> dict[str, Any]:
         """Return what a score depends on besides image and caption: versions, weights, preprocessing."""
@@ -281,11 +283,11 @@ class Encoder:
         prefixes: list[list[int]] = [[]]
         before = ""
         for unit, text in zip(tree.units, texts, strict=False):
-            prefixes.append(self._texts.tokens_after(before, prefixes[-1], unit.text))
+            prefixes.append(self.texts.tokens_after(before, prefixes[-1], unit.text))
             before = text
         starts = ("", *texts[: len(tree.units)])
         return prefixes[1:] + [
-            self._texts.tokens_after(starts[kept], prefixes[kept], words) for kept, words in tree.branches
+            self.texts.tokens_after(starts[kept], prefixes[kept], words) for kept, words in tree.branches
         ]
 
     def _encode_texts(
@@ -297,7 +299,7 @@ class Encoder:
             For each group (R, D).
         """
         features = [np.full((len(rows), self._width), np.nan, dtype=np.float32) for rows in ids]
-        fitting = [[r for r, row in enumerate(rows) if self._texts.fits(row)] for rows in ids]
+        fitting = [[r for r, row in enumerate(rows) if self.texts.fits(row)] for rows in ids]
         laid: list[tuple[int, PrefixTree, list[int]]] = []
         with torch.inference_mode():
             for number, (rows, chosen) in enumerate(zip(ids, fitting, strict=True)):
@@ -319,11 +321,11 @@ class Encoder:
         return features
 
     def _encode_trees(self, trees: Sequence[PrefixTree]) -> Tensor:
-        batch = self._texts.lay_out(trees, device=self.device)
-        return encode_trees(self._model, batch)
+        batch = self.texts.lay_out(trees, device=self.device)
+        return encode_trees(self.model, batch)
 
     def _encode_padded(self, captions: Sequence[str]) -> Tensor:
-        features: Tensor = self._model.encode_text(self._texts.padded(captions).to(self.device))
+        features: Tensor = self.model.encode_text(self.texts.padded(captions).to(self.device))
         return features
 
     def _unit_length(self, parts: Sequence[Tensor]) -> FloatArray:

@@ -203,12 +203,17 @@ def supports_prefix_trees(model: nn.Module) -> bool:
     )
 
 
-def encode_trees(model: nn.Module, batch: TreeBatch) -> Tensor:
+def encode_trees(
+    model: nn.Module, batch: TreeBatch, *, attention: list[Tensor] | None = None, first_layer: int = 0
+) -> Tensor:
     """Encode every text of the batch in one pass.
 
     Args:
         model: An open_clip model for which `supports_prefix_trees` holds.
         batch: From `lay_out`, with the model's context length.
+        attention: A list that is given the attention of every layer from `first_layer` on, as tensors that
+            the features can be differentiated by: (N, H, T, T), in the last layer (N, H, C, T).
+        first_layer: See `attention`.
 
     Returns:
         (R, D) text features, not normalised, differentiable.
@@ -219,11 +224,12 @@ def encode_trees(model: nn.Module, batch: TreeBatch) -> Tensor:
     dtype = tower.transformer.get_cast_dtype()
     x = tower.token_embedding(batch.token_ids).to(dtype)  # (N, T, W)
     x = x + tower.positional_embedding.to(dtype)[batch.positions]
-    *blocks, last = tower.transformer.resblocks
-    for block in blocks:
-        x = _apply_block(block, x, batch.mask)
-    # Only the end-of-text nodes are read, so in the last block the others give keys and values alone.
-    x = _apply_block(last, x, batch.mask, ends=batch.ends)  # (N, C, W)
+    blocks = tower.transformer.resblocks
+    for number, block in enumerate(blocks):
+        # Only the end-of-text nodes are read, so in the last block the others give keys and values alone.
+        ends = batch.ends if number == len(blocks) - 1 else None
+        kept = attention if number >= first_layer else None
+        x = _apply_block(block, x, batch.mask, ends=ends, attention=kept)  # (N, T, W), at last (N, C, W)
     read: Tensor = tower.ln_final(x[batch.rows, batch.slots])  # (R, W)
     projection = tower.text_projection
     if projection is None:
@@ -232,12 +238,14 @@ def encode_trees(model: nn.Module, batch: TreeBatch) -> Tensor:
     return features  # (R, D)
 
 
-def _apply_block(block: Any, x: Tensor, mask: Tensor, *, ends: Tensor | None = None) -> Tensor:
+def _apply_block(
+    block: Any, x: Tensor, mask: Tensor, *, ends: Tensor | None, attention: list[Tensor] | None
+) -> Tensor:
     """Apply a block to all nodes (N, T, W), or only to the nodes `ends` (N, C), which gives (N, C, W)."""
-    attention = block.attn
-    if not isinstance(attention, nn.MultiheadAttention):
-        raise TypeError(f"text blocks with {type(attention).__name__} are not supported in one pass")
-    weight, bias, width = attention.in_proj_weight, attention.in_proj_bias, x.shape[-1]
+    module = block.attn
+    if not isinstance(module, nn.MultiheadAttention):
+        raise TypeError(f"text blocks with {type(module).__name__} are not supported in one pass")
+    weight, bias, width = module.in_proj_weight, module.in_proj_bias, x.shape[-1]
     normal = block.ln_1(x)
     asking = normal
     if ends is not None:
@@ -245,21 +253,26 @@ def _apply_block(block: Any, x: Tensor, mask: Tensor, *, ends: Tensor | None = N
         x, asking, mask = x[row, ends], normal[row, ends], mask[row, ends]
 
     def heads(flat: Tensor) -> Tensor:
-        return flat.view(*flat.shape[:2], attention.num_heads, -1).transpose(1, 2)  # (N, H, nodes, W/H)
+        return flat.view(*flat.shape[:2], module.num_heads, -1).transpose(1, 2)  # (N, H, nodes, W/H)
 
     # nn.MultiheadAttention wants the mask repeated for every head; broadcasting it costs H times less memory.
     q = heads(F.linear(asking, weight[:width], bias[:width]))
     k, v = map(heads, F.linear(normal, weight[width:], bias[width:]).chunk(2, dim=-1))
-    mixed = _mix(q, k, v, mask[:, None])  # (N, H, nodes, W/H)
-    x = x + block.ls_1(attention.out_proj(mixed.transpose(1, 2).flatten(2)))
+    mixed = _mix(q, k, v, mask[:, None], attention)  # (N, H, nodes, W/H)
+    x = x + block.ls_1(module.out_proj(mixed.transpose(1, 2).flatten(2)))
     out: Tensor = x + block.ls_2(block.mlp(block.ln_2(x)))
     return out
 
 
-def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    if not q.requires_grad or q.device.type != "cpu":
+def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, attention: list[Tensor] | None) -> Tensor:
+    if attention is None and (not q.requires_grad or q.device.type != "cpu"):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     # The fused kernel's backward pass on a CPU is the slow one: with it, forward and backward take 2.7
     # times as long as this (bfloat16, 64 captions of 115 nodes, one core: benchmarks/masked_attention.py).
     bias = torch.zeros_like(mask, dtype=q.dtype).masked_fill(~mask, torch.finfo(q.dtype).min)
-    return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + bias, dim=-1) @ v
+    weights = torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + bias, dim=-1)
+    if attention is not None:
+        # The first one starts the graph: what lies below it needs no gradient.
+        weights = weights if weights.requires_grad else weights.requires_grad_()
+        attention.append(weights)
+    return weights @ v

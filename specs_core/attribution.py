@@ -79,9 +79,10 @@ class CaptionAttribution:
     def f_clip_score(self) -> float:
         """F-CLIPScore, at most 0; higher is better.
 
-        Source: metric of CLIP4DM: (1 - cos) times the sum of the misaligned words' attributions.
+        Source: CLIP4DM: (1 - cos) times the sum of the misaligned words' attributions, a cosine below 0
+            counting as 0.
         """
-        return (1 - self.cosine) * self.sum_negative_attribution
+        return (1 - max(0.0, self.cosine)) * self.sum_negative_attribution
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON; negative words with the lowest first, named by place and text."""
@@ -205,7 +206,7 @@ def _attribute_tokens(
 def _tokens_of(
     encoder: Encoder, text: str, ids: Sequence[int], offset: int, match: re.Match[str]
 ) -> tuple[int, int]:
-    """Return [first, last) of a word's tokens: what the text up to its end has beyond that up to its start."""
+    """Return [first, last) of a word's tokens: those of the text to its end beyond those to its start."""
     first, last = (
         _shared(encoder.texts.tokens(text[: offset + place]), ids) for place in (match.start(), match.end())
     )

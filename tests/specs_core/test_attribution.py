@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from specs_core.attribution import attribute
+from specs_core.cli import main
 from specs_core.encoder import Encoder, load_encoder
 from specs_core.errors import AttributionError, CaptionError
 from specs_core.images import read_image
@@ -143,3 +144,22 @@ def test_layer_that_the_model_does_not_have_is_refused_and_too_many_last_ones_ar
         attribute(encoder, image, LONG, start_layer=-3).token_attributions,
         attribute(encoder, image, LONG, start_layer=0).token_attributions,
     )
+
+
+def test_attribute_command_prints_what_the_fixture_names(shared, capsys):
+    folder = shared / "fixtures"
+    case = json.loads((folder / "clip4dm-tiny.json").read_text())["cases"][2]
+    arguments = ["attribute", str(folder / "image.png"), "--caption", case["caption"], "--start-layer", "0"]
+    arguments += ["--model", str(folder / "clip4dm-tiny.pt")]
+    assert main([*arguments, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert case.keys() - printed.keys() == {"caption"}
+    assert printed["f_clip_score"] == pytest.approx(case["f_clip_score"], abs=1e-7)
+    assert printed["provenance"]["weights_sha256"]
+    assert main([*arguments, "--mode", "most_negative"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "CLIPScore 0.2240 (cosine +0.0896)"
+    assert lines[1].startswith("F-CLIPScore -2.")
+    assert [line.split()[-1] for line in lines if "misaligned" in line] == ["bluish-gray"]
+    assert main([*arguments[:-2], "--caption", "a disc", "--start-layer", "9"]) == 2
+    assert "text layers; got start layer 9" in capsys.readouterr().err

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -19,69 +17,19 @@ import specs_core
 from specs_core.checkpoints import Checkpoint, Progress, expected_sha256, fetch, file_sha256, resolve
 from specs_core.errors import CaptionError, CheckpointError, ConfigError
 from specs_core.longclip import LoadedModel, load_model
-from specs_core.prefix_tree import PrefixTree, encode_trees, share_trunk
+from specs_core.prefix_tree import KeysAndValues, PrefixTree, encode_after, encode_trees, share_trunk
+from specs_core.text_features import FloatArray, PrefixFeatures, TextTree, TreeFeatures
 from specs_core.text_input import TextInput
 
 if TYPE_CHECKING:
     from specs_core.segmentation.units import DetailUnit
 
-FloatArray = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 # Rows that go through a tower together; more gains nothing on a CPU and costs memory.
 BATCH_SIZE = 32
 # Nodes of prefix trees that go through the text tower together, padding included.
 TREE_NODES = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class PrefixFeatures:
-    """Features of every prefix of a caption (U units).
-
-    Attributes:
-        features: (U, D) float32 of unit length; NaN for a prefix that is longer than the model reads.
-        tokens: (U,) int64, the tokens that each unit adds.
-        total_tokens: Tokens of the whole caption, start- and end-of-text included.
-    """
-
-    features: FloatArray
-    tokens: npt.NDArray[np.int64]
-    total_tokens: int
-
-
-@dataclass(frozen=True)
-class TextTree:
-    """A caption with texts that leave it after a unit.
-
-    Attributes:
-        units: U units, at least one; joined they are the caption.
-        branches: For each of B texts, how many units it keeps (0 to U) and the words that follow them.
-    """
-
-    units: Sequence[DetailUnit]
-    branches: Sequence[tuple[int, str]] = ()
-
-    def texts(self) -> list[str]:
-        """Return the U prefixes, then the B branches, each as a whole text."""
-        prefixes = list(accumulate(unit.text for unit in self.units))
-        return prefixes + [("", *prefixes)[kept] + words for kept, words in self.branches]
-
-
-@dataclass(frozen=True, eq=False)
-class TreeFeatures:
-    """Features of a caption's U prefixes and its B branches.
-
-    Attributes:
-        prefixes: (U, D) float32 of unit length; NaN for a text that is longer than the model reads.
-        branches: (B, D) float32, likewise.
-        prefix_tokens: (U,) int64, the tokens of each text, start- and end-of-text included.
-        branch_tokens: (B,) int64.
-    """
-
-    prefixes: FloatArray
-    branches: FloatArray
-    prefix_tokens: npt.NDArray[np.int64]
-    branch_tokens: npt.NDArray[np.int64]
 
 
 class Encoder:
@@ -251,6 +199,38 @@ class Encoder:
             found.append(TreeFeatures(values[:units], values[units:], counts[:units], counts[units:]))
         return found
 
+    def features_without(self, units: Sequence[DetailUnit]) -> FloatArray:
+        """Encode a caption without each of its units in turn.
+
+        The caption is its longest run of units from the first on that fits the context. On a causal text
+        tower what stands before the removed unit is not encoded again.
+
+        Args:
+            units: U units, at least one; joined they are the caption.
+
+        Returns:
+            (U, D) float32 of unit length; NaN for units beyond the context and for an only unit.
+
+        Raises:
+            CaptionError: There are no units, or they are blank.
+            CheckpointError: The model gives numbers that are not finite.
+
+        Source: ours: docs/metrics.md, "Leave one out".
+        """
+        caption = "".join(unit.text for unit in units)
+        if not caption.strip():
+            raise CaptionError("the caption is empty")
+        texts = [unit.text for unit in units]
+        fit = len(texts)
+        while fit and not self.texts.fits(self.texts.tokens("".join(texts[:fit]))):
+            fit -= 1
+        features = np.full((len(units), self._width), np.nan, dtype=np.float32)
+        without = ["".join(texts[:u] + texts[u + 1 : fit]) for u in range(fit)]
+        kept = [u for u in range(fit) if without[u].strip()]
+        if kept:
+            features[kept] = self._encode_beside("".join(texts[:fit]), [without[u] for u in kept])
+        return features
+
     def count_tokens(self, caption: str) -> int:
         """Return the number of tokens of a caption, start- and end-of-text included."""
         return self.texts.positions(self.texts.tokens(caption))
@@ -277,6 +257,28 @@ class Encoder:
             tree, order = share_trunk(prefixes, prefixes[-1])
             features = self._unit_length([self._encode_trees([tree])])
         return features[order]
+
+    def _encode_beside(self, text: str, others: Sequence[str]) -> FloatArray:
+        """Encode texts that share much of their beginning with `text`, which fits: (N, D)."""
+        with torch.inference_mode():
+            if not self.one_pass:
+                return self._unit_length([self._encode_padded(batch) for batch in _batches(others)])
+            trunk = self.texts.tokens(text)
+            tree, order = share_trunk([self.texts.tokens(other) for other in others], trunk)
+            kept: KeysAndValues = []
+            whole = PrefixTree(tree.trunk, (*tree.prefixes, len(trunk)))
+            ends = encode_trees(self.model, self.texts.lay_out([whole], device=self.device), kept=kept)
+            nodes = len(trunk) + 1
+            past = [(keys[:, :, :nodes], values[:, :, :nodes]) for keys, values in kept]
+            # Branches of similar length share a batch, so that little of it is padding.
+            longest_first = sorted(range(len(tree.branches)), key=lambda b: -len(tree.branches[b].tokens))
+            found = torch.empty(len(others), ends.shape[1], device=ends.device)
+            found[: len(tree.prefixes)] = ends[:-1].float()
+            for batch in _batches(longest_first):
+                encoded = encode_after(self.model, past, [tree.branches[b] for b in batch])
+                found[[len(tree.prefixes) + b for b in batch]] = encoded.float()
+            features: FloatArray = self._unit_length([found])[order]
+        return features
 
     def _tree_tokens(self, tree: TextTree, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of a tree's U prefixes and B branches; `texts` are its `texts()`."""

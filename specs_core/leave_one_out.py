@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from specs_core.scoring import FloatArray, cosine
 
 if TYPE_CHECKING:
     from specs_core.encoder import Encoder
-    from specs_core.segmentation.units import DetailUnit
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +44,8 @@ class LeaveOneOut:
             (U,) bool; false where either view has no value.
         """
         known = ~np.isnan(curve.delta) & ~np.isnan(self.gain)
-        return known & (curve.dips(threshold) != (self.gain < -threshold))
+        disagree: npt.NDArray[np.bool_] = known & (curve.dips(threshold) != (self.gain < -threshold))
+        return disagree
 
 
 def leave_one_out(
@@ -64,5 +63,5 @@ def leave_one_out(
 
     Source: ours: docs/metrics.md, "Leave one out".
     """
-    units: Sequence[DetailUnit] = curve.units
-    return LeaveOneOut(curve.final_similarity, cosine(image_features, encoder.features_without(units)))
+    without = encoder.features_without(curve.units)
+    return LeaveOneOut(curve.final_similarity, cosine(image_features, without))

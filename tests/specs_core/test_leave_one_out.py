@@ -40,8 +40,8 @@ def test_leave_one_out_equals_separate_texts(tiny_checkpoint, tiny, one_pass):
 
 def test_leave_one_out_of_a_caption_past_the_context_is_of_what_the_model_reads(tiny):
     encoder, image = tiny
-    text = "A red disc. " * 50 + "A blue square."
-    units = tuple(cut_at(text, list(range(0, 600, 12))))
+    text = "A red disc. " * 80 + "A blue square."
+    units = tuple(cut_at(text, list(range(0, 960, 12))))
     curve = curve_of_units(encoder, image, units)
     inside = int((~curve.beyond_context).sum())
     assert 1 < inside < len(units)

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 # Rows that go through a tower together; more gains nothing on a CPU and costs memory.
 BATCH_SIZE = 32
+# Branches of one caption that are encoded together.
+BRANCHES = 2
 # Nodes of prefix trees that go through the text tower together, padding included.
 TREE_NODES = 4096
 
@@ -269,11 +271,12 @@ class Encoder:
             ends = encode_trees(self.model, self.texts.lay_out([whole], device=self.device), kept=kept)
             nodes = len(trunk) + 1
             past = [(keys[:, :, :nodes], values[:, :, :nodes]) for keys, values in kept]
-            # Branches of similar length share a batch, so that little of it is padding.
+            # Branches of similar length share a batch, so that little of it is padding: the more texts in a
+            # batch, the more padding, and a caption's branches are of every length.
             longest_first = sorted(range(len(tree.branches)), key=lambda b: -len(tree.branches[b].tokens))
             found = torch.empty(len(others), ends.shape[1], device=ends.device)
             found[: len(tree.prefixes)] = ends[:-1].float()
-            for batch in _batches(longest_first):
+            for batch in _batches(longest_first, size=BRANCHES):
                 encoded = encode_after(self.model, past, [tree.branches[b] for b in batch])
                 found[[len(tree.prefixes) + b for b in batch]] = encoded.float()
             features: FloatArray = self._unit_length([found])[order]
@@ -384,6 +387,6 @@ def _of_similar_size(
         yield group
 
 
-def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), BATCH_SIZE):
-        yield items[start : start + BATCH_SIZE]
+def _batches(items: Sequence[T], *, size: int = BATCH_SIZE) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

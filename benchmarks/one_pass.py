@@ -93,7 +93,7 @@ def measure(rounds: int) -> dict[str, float | int | str]:
     units = build_units(encoder)
     caption = "".join(unit.text for unit in units)
     prefixes = ["".join(unit.text for unit in units[: u + 1]) for u in range(len(units))]
-    model, tokenizer = encoder._model, encoder._tokenizer
+    model, tokenizer = encoder.model, encoder._tokenizer
 
     def padded() -> np.ndarray:
         with torch.inference_mode():

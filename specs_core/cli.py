@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every subcommand; each sets `run`, a function of the parsed arguments."""
+    from specs_core.attribution_cli import add_parser as add_attribute
     from specs_core.datasets.cli import add_parser as add_data
     from specs_core.evaluation.cli import add_parser as add_evaluate
     from specs_core.scenes.cli import add_parser as add_scenes
@@ -71,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_curve(commands)
     _add_curves(commands)
     _add_score(commands)
+    add_attribute(commands)
     add_scenes(commands)
     add_data(commands)
     add_train(commands)
@@ -173,7 +175,7 @@ def _models(args: argparse.Namespace) -> int:
         return 0
     header = ("model", "knows", "tokens", "parameters", "file", "licence")
     table = [header, *(_model_columns(each, local_path(each) is not None) for each in known)]
-    print(_aligned(table))
+    print(aligned(table))
     print(f"\nDefault: {default} (SPECS_MODEL sets another).")
     print("Also open_clip:ARCH/TAG for any model of open_clip, or the path of a checkpoint file.")
     return 0
@@ -214,7 +216,7 @@ def _curve(args: argparse.Namespace) -> int:
     loaded = load_image(args.image)
     for note in loaded.notes:
         print(f"specs: {note}", file=sys.stderr)
-    encoder = _load(args)
+    encoder = load_with_progress(args.model, device=args.device)
     curve = score_curve(encoder, loaded.image, args.caption, segmenter=args.segmenter)
     if args.json:
         record = curve_record(curve, encoder, threshold=args.threshold)
@@ -246,7 +248,7 @@ def _curve_text(curve: ScoreCurve, encoder: Encoder, threshold: float) -> str:
         f"SPECS {curve.final_score:.4f} (cosine {curve.final_similarity:+.4f}), "
         f"{len(curve.units)} units, {curve.total_tokens} tokens, model {encoder.checkpoint.label}",
         "",
-        _aligned(rows, right=4),
+        aligned(rows, right=4),
     ]
     beyond = int(curve.beyond_context.sum())
     if beyond:
@@ -279,7 +281,7 @@ def _score_file(args: argparse.Namespace, write: Callable[..., Report], **option
     from specs_core.batch import count_rows
 
     total = count_rows(args.input)
-    encoder = _load(args)
+    encoder = load_with_progress(args.model, device=args.device)
 
     with tqdm(total=total, unit="row") as bar:
 
@@ -297,11 +299,12 @@ def _check_threshold(threshold: float) -> None:
         raise ConfigError(f"--threshold has to be 0 or more, got {threshold}")
 
 
-def _load(args: argparse.Namespace) -> Encoder:
+def load_with_progress(model: str | None, *, device: str) -> Encoder:
+    """Load a model as `load_encoder` does, with a bar where it has to be downloaded."""
     from specs_core.encoder import load_encoder
 
-    with _DownloadBar(args.model or "model") as bar:
-        return load_encoder(args.model, device=args.device, on_progress=bar)
+    with _DownloadBar(model or "model") as bar:
+        return load_encoder(model, device=device, on_progress=bar)
 
 
 class _DownloadBar:
@@ -330,7 +333,7 @@ class _DownloadBar:
             self._bar.close()
 
 
-def _aligned(rows: Sequence[Sequence[str]], *, right: int = 0) -> str:
+def aligned(rows: Sequence[Sequence[str]], *, right: int = 0) -> str:
     """Lay rows out in columns; the first `right` columns are numbers, flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

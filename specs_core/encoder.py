@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -19,75 +16,29 @@ import specs_core
 from specs_core.checkpoints import Checkpoint, Progress, expected_sha256, fetch, file_sha256, resolve
 from specs_core.errors import CaptionError, CheckpointError, ConfigError
 from specs_core.longclip import LoadedModel, load_model
-from specs_core.prefix_tree import PrefixTree, encode_trees, share_trunk
+from specs_core.prefix_tree import KeysAndValues, PrefixTree, encode_after, encode_trees, share_trunk
+from specs_core.text_features import FloatArray, PrefixFeatures, TextTree, TreeFeatures
 from specs_core.text_input import TextInput
 
 if TYPE_CHECKING:
     from specs_core.segmentation.units import DetailUnit
 
-FloatArray = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 # Rows that go through a tower together; more gains nothing on a CPU and costs memory.
 BATCH_SIZE = 32
+# Branches of one caption that are encoded together.
+BRANCHES = 2
 # Nodes of prefix trees that go through the text tower together, padding included.
 TREE_NODES = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class PrefixFeatures:
-    """Features of every prefix of a caption (U units).
-
-    Attributes:
-        features: (U, D) float32 of unit length; NaN for a prefix that is longer than the model reads.
-        tokens: (U,) int64, the tokens that each unit adds.
-        total_tokens: Tokens of the whole caption, start- and end-of-text included.
-    """
-
-    features: FloatArray
-    tokens: npt.NDArray[np.int64]
-    total_tokens: int
-
-
-@dataclass(frozen=True)
-class TextTree:
-    """A caption with texts that leave it after a unit.
-
-    Attributes:
-        units: U units, at least one; joined they are the caption.
-        branches: For each of B texts, how many units it keeps (0 to U) and the words that follow them.
-    """
-
-    units: Sequence[DetailUnit]
-    branches: Sequence[tuple[int, str]] = ()
-
-    def texts(self) -> list[str]:
-        """Return the U prefixes, then the B branches, each as a whole text."""
-        prefixes = list(accumulate(unit.text for unit in self.units))
-        return prefixes + [("", *prefixes)[kept] + words for kept, words in self.branches]
-
-
-@dataclass(frozen=True, eq=False)
-class TreeFeatures:
-    """Features of a caption's U prefixes and its B branches.
-
-    Attributes:
-        prefixes: (U, D) float32 of unit length; NaN for a text that is longer than the model reads.
-        branches: (B, D) float32, likewise.
-        prefix_tokens: (U,) int64, the tokens of each text, start- and end-of-text included.
-        branch_tokens: (B,) int64.
-    """
-
-    prefixes: FloatArray
-    branches: FloatArray
-    prefix_tokens: npt.NDArray[np.int64]
-    branch_tokens: npt.NDArray[np.int64]
 
 
 class Encoder:
     """A loaded model.
 
     Attributes:
+        model: The open_clip model, for what reads more of it than features.
+        texts: How texts become its tokens.
         checkpoint: What was loaded.
         weights_sha256: Checksum of the file that was loaded.
         context_length: The most tokens that it reads, start- and end-of-text included.
@@ -102,7 +53,7 @@ class Encoder:
         self, loaded: LoadedModel, *, checkpoint: Checkpoint, weights_sha256: str, device: str = "cpu"
     ) -> None:
         try:
-            self._model: Any = loaded.model.to(device)
+            self.model: Any = loaded.model.to(device).requires_grad_(False)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(
                 f"there is no usable device {device!r}: {str(error).splitlines()[0]}"
@@ -115,9 +66,9 @@ class Encoder:
         self.image_size = loaded.image_size
         self.device = device
         self.dtype = "float32"
-        self._texts = TextInput(loaded.model, loaded.tokenizer, context_length=loaded.context_length)
+        self.texts = TextInput(loaded.model, loaded.tokenizer, context_length=loaded.context_length)
         self._width = loaded.embed_dim
-        self.one_pass = self._texts.one_pass
+        self.one_pass = self.texts.one_pass
 
     def image_features(self, images: Sequence[Image.Image]) -> FloatArray:
         """Encode images.
@@ -133,7 +84,7 @@ class Encoder:
         """
         with torch.inference_mode():
             parts = [
-                self._model.encode_image(
+                self.model.encode_image(
                     torch.stack([self._preprocess(image) for image in batch]).to(self.device)
                 )
                 for batch in _batches(images)
@@ -153,13 +104,13 @@ class Encoder:
             CaptionError: A caption is blank, or has more tokens than the model reads.
             CheckpointError: The model gives numbers that are not finite.
         """
-        tokens = [self._texts.tokens(caption) for caption in captions]
+        tokens = [self.texts.tokens(caption) for caption in captions]
         for caption, ids in zip(captions, tokens, strict=True):
             if not caption.strip():
                 raise CaptionError("the caption is empty")
-            if not self._texts.fits(ids):
+            if not self.texts.fits(ids):
                 raise CaptionError(
-                    f"the caption has {self._texts.positions(ids)} tokens and "
+                    f"the caption has {self.texts.positions(ids)} tokens and "
                     f"model {self.checkpoint.label} reads {self.context_length}"
                 )
         # Captions of similar length share a batch, so that little is spent on padding.
@@ -202,13 +153,13 @@ class Encoder:
         text = ""
         for unit in units:
             text += unit.text
-            ids = self._texts.tokens(text)
-            if not self._texts.fits(ids):
+            ids = self.texts.tokens(text)
+            if not self.texts.fits(ids):
                 break
             prefixes.append(ids)
         lengths = [0, *map(len, prefixes)]
         # Past the context only the count matters, and a unit's own tokens are counted in linear time.
-        beyond = [len(self._texts.tokens(unit.text)) for unit in units[len(prefixes) :]]
+        beyond = [len(self.texts.tokens(unit.text)) for unit in units[len(prefixes) :]]
         features = np.full((len(units), self._width), np.nan, dtype=np.float32)
         if prefixes:
             features[: len(prefixes)] = self._encode_prefixes(prefixes, units[: len(prefixes)])
@@ -244,14 +195,46 @@ class Encoder:
         features = self._encode_texts(texts, ids, [len(tree.units) for tree in trees])
         found = []
         for tree, tokens, values in zip(trees, ids, features, strict=True):
-            counts = np.array([self._texts.positions(row) for row in tokens], dtype=np.int64)
+            counts = np.array([self.texts.positions(row) for row in tokens], dtype=np.int64)
             units = len(tree.units)
             found.append(TreeFeatures(values[:units], values[units:], counts[:units], counts[units:]))
         return found
 
+    def features_without(self, units: Sequence[DetailUnit]) -> FloatArray:
+        """Encode a caption without each of its units in turn.
+
+        The caption is its longest run of units from the first on that fits the context. On a causal text
+        tower what stands before the removed unit is not encoded again.
+
+        Args:
+            units: U units, at least one; joined they are the caption.
+
+        Returns:
+            (U, D) float32 of unit length; NaN for units beyond the context and for an only unit.
+
+        Raises:
+            CaptionError: There are no units, or they are blank.
+            CheckpointError: The model gives numbers that are not finite.
+
+        Source: ours: docs/metrics.md, "Leave one out".
+        """
+        caption = "".join(unit.text for unit in units)
+        if not caption.strip():
+            raise CaptionError("the caption is empty")
+        texts = [unit.text for unit in units]
+        fit = len(texts)
+        while fit and not self.texts.fits(self.texts.tokens("".join(texts[:fit]))):
+            fit -= 1
+        features = np.full((len(units), self._width), np.nan, dtype=np.float32)
+        without = ["".join(texts[:u] + texts[u + 1 : fit]) for u in range(fit)]
+        kept = [u for u in range(fit) if without[u].strip()]
+        if kept:
+            features[kept] = self._encode_beside("".join(texts[:fit]), [without[u] for u in kept])
+        return features
+
     def count_tokens(self, caption: str) -> int:
         """Return the number of tokens of a caption, start- and end-of-text included."""
-        return self._texts.positions(self._texts.tokens(caption))
+        return self.texts.positions(self.texts.tokens(caption))
 
     def provenance(self) -> dict[str, Any]:
         """Return what a score depends on besides image and caption: versions, weights, preprocessing."""
@@ -276,16 +259,39 @@ class Encoder:
             features = self._unit_length([self._encode_trees([tree])])
         return features[order]
 
+    def _encode_beside(self, text: str, others: Sequence[str]) -> FloatArray:
+        """Encode texts that share much of their beginning with `text`, which fits: (N, D)."""
+        with torch.inference_mode():
+            if not self.one_pass:
+                return self._unit_length([self._encode_padded(batch) for batch in _batches(others)])
+            trunk = self.texts.tokens(text)
+            tree, order = share_trunk([self.texts.tokens(other) for other in others], trunk)
+            kept: KeysAndValues = []
+            whole = PrefixTree(tree.trunk, (*tree.prefixes, len(trunk)))
+            ends = encode_trees(self.model, self.texts.lay_out([whole], device=self.device), kept=kept)
+            nodes = len(trunk) + 1
+            past = [(keys[:, :, :nodes], values[:, :, :nodes]) for keys, values in kept]
+            # Branches of similar length share a batch, so that little of it is padding: the more texts in a
+            # batch, the more padding, and a caption's branches are of every length.
+            longest_first = sorted(range(len(tree.branches)), key=lambda b: -len(tree.branches[b].tokens))
+            found = torch.empty(len(others), ends.shape[1], device=ends.device)
+            found[: len(tree.prefixes)] = ends[:-1].float()
+            for batch in _batches(longest_first, size=BRANCHES):
+                encoded = encode_after(self.model, past, [tree.branches[b] for b in batch])
+                found[[len(tree.prefixes) + b for b in batch]] = encoded.float()
+            features: FloatArray = self._unit_length([found])[order]
+        return features
+
     def _tree_tokens(self, tree: TextTree, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of a tree's U prefixes and B branches; `texts` are its `texts()`."""
         prefixes: list[list[int]] = [[]]
         before = ""
         for unit, text in zip(tree.units, texts, strict=False):
-            prefixes.append(self._texts.tokens_after(before, prefixes[-1], unit.text))
+            prefixes.append(self.texts.tokens_after(before, prefixes[-1], unit.text))
             before = text
         starts = ("", *texts[: len(tree.units)])
         return prefixes[1:] + [
-            self._texts.tokens_after(starts[kept], prefixes[kept], words) for kept, words in tree.branches
+            self.texts.tokens_after(starts[kept], prefixes[kept], words) for kept, words in tree.branches
         ]
 
     def _encode_texts(
@@ -297,7 +303,7 @@ class Encoder:
             For each group (R, D).
         """
         features = [np.full((len(rows), self._width), np.nan, dtype=np.float32) for rows in ids]
-        fitting = [[r for r, row in enumerate(rows) if self._texts.fits(row)] for rows in ids]
+        fitting = [[r for r, row in enumerate(rows) if self.texts.fits(row)] for rows in ids]
         laid: list[tuple[int, PrefixTree, list[int]]] = []
         with torch.inference_mode():
             for number, (rows, chosen) in enumerate(zip(ids, fitting, strict=True)):
@@ -319,11 +325,11 @@ class Encoder:
         return features
 
     def _encode_trees(self, trees: Sequence[PrefixTree]) -> Tensor:
-        batch = self._texts.lay_out(trees, device=self.device)
-        return encode_trees(self._model, batch)
+        batch = self.texts.lay_out(trees, device=self.device)
+        return encode_trees(self.model, batch)
 
     def _encode_padded(self, captions: Sequence[str]) -> Tensor:
-        features: Tensor = self._model.encode_text(self._texts.padded(captions).to(self.device))
+        features: Tensor = self.model.encode_text(self.texts.padded(captions).to(self.device))
         return features
 
     def _unit_length(self, parts: Sequence[Tensor]) -> FloatArray:
@@ -381,6 +387,6 @@ def _of_similar_size(
         yield group
 
 
-def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), BATCH_SIZE):
-        yield items[start : start + BATCH_SIZE]
+def _batches(items: Sequence[T], *, size: int = BATCH_SIZE) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -26,6 +26,10 @@ class CaptionError(SpecsError, ValueError):
     """A caption cannot be scored."""
 
 
+class AttributionError(SpecsError, ValueError):
+    """The words of a caption cannot be attributed on this model."""
+
+
 class ImageError(SpecsError, ValueError):
     """An image cannot be read, or should not be."""
 

@@ -18,6 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+#: Of every layer, keys and values.
+KeysAndValues = list[tuple[Tensor, Tensor]]
+
 SOT_TOKEN = 49406
 EOT_TOKEN = 49407
 
@@ -203,12 +206,23 @@ def supports_prefix_trees(model: nn.Module) -> bool:
     )
 
 
-def encode_trees(model: nn.Module, batch: TreeBatch) -> Tensor:
+def encode_trees(
+    model: nn.Module,
+    batch: TreeBatch,
+    *,
+    attention: list[Tensor] | None = None,
+    first_layer: int = 0,
+    kept: KeysAndValues | None = None,
+) -> Tensor:
     """Encode every text of the batch in one pass.
 
     Args:
         model: An open_clip model for which `supports_prefix_trees` holds.
         batch: From `lay_out`, with the model's context length.
+        attention: A list that is given the attention of every layer from `first_layer` on, as tensors that
+            the features can be differentiated by: (N, H, T, T), in the last layer (N, H, C, T).
+        first_layer: See `attention`.
+        kept: A list that is given the keys and values of every layer, each (N, H, T, W / H).
 
     Returns:
         (R, D) text features, not normalised, differentiable.
@@ -219,25 +233,95 @@ def encode_trees(model: nn.Module, batch: TreeBatch) -> Tensor:
     dtype = tower.transformer.get_cast_dtype()
     x = tower.token_embedding(batch.token_ids).to(dtype)  # (N, T, W)
     x = x + tower.positional_embedding.to(dtype)[batch.positions]
-    *blocks, last = tower.transformer.resblocks
-    for block in blocks:
-        x = _apply_block(block, x, batch.mask)
-    # Only the end-of-text nodes are read, so in the last block the others give keys and values alone.
-    x = _apply_block(last, x, batch.mask, ends=batch.ends)  # (N, C, W)
-    read: Tensor = tower.ln_final(x[batch.rows, batch.slots])  # (R, W)
+    blocks = tower.transformer.resblocks
+    for number, block in enumerate(blocks):
+        # Only the end-of-text nodes are read, so in the last block the others give keys and values alone.
+        x = _apply_block(
+            block,
+            x,
+            batch.mask,
+            ends=batch.ends if number == len(blocks) - 1 else None,
+            attention=attention if number >= first_layer else None,
+            kept=kept,
+        )  # (N, T, W), at last (N, C, W)
+    return _read(tower, x[batch.rows, batch.slots])
+
+
+def encode_after(
+    model: nn.Module, trunk: KeysAndValues, branches: Sequence[Branch], *, eot_token: int = EOT_TOKEN
+) -> Tensor:
+    """Encode texts that begin with tokens of a trunk whose keys and values were kept.
+
+    Only what follows the shared tokens is computed.
+
+    Args:
+        model: As in `encode_trees`.
+        trunk: For every layer the keys and values (1, H, n + 1, W / H) of the start-of-text token and n
+            trunk tokens.
+        branches: B texts, of at most the model's context length.
+        eot_token: The end-of-text token.
+
+    Returns:
+        (B, D) text features, not normalised.
+
+    Source: ours: docs/metrics.md, "The whole curve in one text pass".
+    """
+    tower = text_tower(model)
+    dtype, device = tower.transformer.get_cast_dtype(), trunk[0][0].device
+    lengths = torch.tensor([len(branch.tokens) + 1 for branch in branches], device=device)  # (B,)
+    starts = torch.tensor([branch.start for branch in branches], device=device)
+    longest = int(lengths.max())
+    rows = [[*b.tokens, *[eot_token] * (longest - len(b.tokens))] for b in branches]
+    own = torch.arange(longest, device=device)
+    # Padding stands behind the end-of-text token, so nothing that is read sees it; its positions are cut to
+    # those that the model has.
+    positions = (starts[:, None] + 1 + own).clamp(max=len(tower.positional_embedding) - 1)  # (B, L)
+    shared = torch.arange(trunk[0][0].shape[2], device=device) <= starts[:, None]  # (B, n + 1)
+    mask = torch.cat(
+        [
+            shared[:, None, :].expand(-1, longest, -1),
+            (own[None, :] <= own[:, None])[None].expand(len(branches), -1, -1),
+        ],
+        dim=2,
+    )  # (B, L, n + 1 + L)
+    x = tower.token_embedding(torch.tensor(rows, device=device)).to(dtype)
+    x = x + tower.positional_embedding.to(dtype)[positions]
+    blocks = tower.transformer.resblocks
+    for number, (block, past) in enumerate(zip(blocks, trunk, strict=True)):
+        ends = (lengths - 1)[:, None] if number == len(blocks) - 1 else None
+        x = _apply_block(block, x, mask, ends=ends, past=past)
+    return _read(tower, x[:, 0])
+
+
+def _read(tower: Any, ends: Tensor) -> Tensor:
+    """Return the features (R, D) of end-of-text tokens after the last block (R, W)."""
+    read: Tensor = tower.ln_final(ends)
     projection = tower.text_projection
     if projection is None:
         return read
     features: Tensor = projection(read) if isinstance(projection, nn.Module) else read @ projection
-    return features  # (R, D)
+    return features
 
 
-def _apply_block(block: Any, x: Tensor, mask: Tensor, *, ends: Tensor | None = None) -> Tensor:
-    """Apply a block to all nodes (N, T, W), or only to the nodes `ends` (N, C), which gives (N, C, W)."""
-    attention = block.attn
-    if not isinstance(attention, nn.MultiheadAttention):
-        raise TypeError(f"text blocks with {type(attention).__name__} are not supported in one pass")
-    weight, bias, width = attention.in_proj_weight, attention.in_proj_bias, x.shape[-1]
+def _apply_block(
+    block: Any,
+    x: Tensor,
+    mask: Tensor,
+    *,
+    ends: Tensor | None = None,
+    attention: list[Tensor] | None = None,
+    past: tuple[Tensor, Tensor] | None = None,
+    kept: KeysAndValues | None = None,
+) -> Tensor:
+    """Apply a block to all nodes (N, T, W), or only to the nodes `ends` (N, C), which gives (N, C, W).
+
+    Keys and values of the nodes are added to `kept`; `past` are those of one row (1, H, P, W / H) that stand
+    before the nodes' own in every row, and the mask's columns count them first.
+    """
+    module = block.attn
+    if not isinstance(module, nn.MultiheadAttention):
+        raise TypeError(f"text blocks with {type(module).__name__} are not supported in one pass")
+    weight, bias, width = module.in_proj_weight, module.in_proj_bias, x.shape[-1]
     normal = block.ln_1(x)
     asking = normal
     if ends is not None:
@@ -245,21 +329,32 @@ def _apply_block(block: Any, x: Tensor, mask: Tensor, *, ends: Tensor | None = N
         x, asking, mask = x[row, ends], normal[row, ends], mask[row, ends]
 
     def heads(flat: Tensor) -> Tensor:
-        return flat.view(*flat.shape[:2], attention.num_heads, -1).transpose(1, 2)  # (N, H, nodes, W/H)
+        return flat.view(*flat.shape[:2], module.num_heads, -1).transpose(1, 2)  # (N, H, nodes, W/H)
 
     # nn.MultiheadAttention wants the mask repeated for every head; broadcasting it costs H times less memory.
     q = heads(F.linear(asking, weight[:width], bias[:width]))
     k, v = map(heads, F.linear(normal, weight[width:], bias[width:]).chunk(2, dim=-1))
-    mixed = _mix(q, k, v, mask[:, None])  # (N, H, nodes, W/H)
-    x = x + block.ls_1(attention.out_proj(mixed.transpose(1, 2).flatten(2)))
+    if kept is not None:
+        kept.append((k, v))
+    if past is not None:
+        k, v = (
+            torch.cat([old.expand(len(x), -1, -1, -1), new], 2) for old, new in zip(past, (k, v), strict=True)
+        )
+    mixed = _mix(q, k, v, mask[:, None], attention)  # (N, H, nodes, W/H)
+    x = x + block.ls_1(module.out_proj(mixed.transpose(1, 2).flatten(2)))
     out: Tensor = x + block.ls_2(block.mlp(block.ln_2(x)))
     return out
 
 
-def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
-    if not q.requires_grad or q.device.type != "cpu":
+def _mix(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, attention: list[Tensor] | None) -> Tensor:
+    if attention is None and (not q.requires_grad or q.device.type != "cpu"):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     # The fused kernel's backward pass on a CPU is the slow one: with it, forward and backward take 2.7
     # times as long as this (bfloat16, 64 captions of 115 nodes, one core: benchmarks/masked_attention.py).
     bias = torch.zeros_like(mask, dtype=q.dtype).masked_fill(~mask, torch.finfo(q.dtype).min)
-    return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + bias, dim=-1) @ v
+    weights = torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + bias, dim=-1)
+    if attention is not None:
+        # The first one starts the graph: what lies below it needs no gradient.
+        weights = weights if weights.requires_grad else weights.requires_grad_()
+        attention.append(weights)
+    return weights @ v

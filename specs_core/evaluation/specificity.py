@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specs_core.datasets.pairs import CaptionedImage
-from specs_core.encoder import Encoder, TextTree
+from specs_core.encoder import Encoder
 from specs_core.errors import ConfigError, DataError
 from specs_core.evaluation.negatives import NEGATIVES, FalseUnit, Negatives, make_negatives
 from specs_core.images import read_image
@@ -31,6 +31,7 @@ from specs_core.specificity import (
     sr_neg,
     sr_pos,
 )
+from specs_core.text_features import TextTree
 
 TRUE = "true"
 HIMO_K = (3, 5, 7, 10)

@@ -297,7 +297,7 @@ def test_bundled_model_is_what_the_list_says() -> None:
 
     encoder = load_encoder("scenes")
     listed = encoder.checkpoint
-    assert listed.parameters == sum(weight.numel() for weight in encoder._model.parameters())
+    assert listed.parameters == sum(weight.numel() for weight in encoder.model.parameters())
     assert (encoder.context_length, encoder.image_size, encoder.one_pass) == (listed.context_length, 96, True)
     assert listed.size_bytes is not None
     assert listed.size_bytes <= 20_000_000

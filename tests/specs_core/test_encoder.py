@@ -34,7 +34,7 @@ def cut(caption: str, *starts: int) -> tuple[DetailUnit, ...]:
 
 def padded_features(encoder: Encoder, captions: list[str]) -> np.ndarray:
     """The slow plain version: open_clip's own tokenizer and text encoder, one padded row a caption."""
-    model: Any = encoder._model
+    model: Any = encoder.model
     tokens = encoder._tokenizer(captions)
     with torch.inference_mode():
         return F.normalize(model.encode_text(tokens), dim=-1).numpy()
@@ -219,7 +219,7 @@ def test_tree_features_of_several_captions_equal_padded_separate_passes(tiny_enc
 def test_tokens_of_a_text_read_piece_by_piece_are_those_of_the_whole(
     tiny_encoder: Encoder, pieces: list[str]
 ) -> None:
-    texts = tiny_encoder._texts
+    texts = tiny_encoder.texts
     before, ids = "", texts.tokens("")
     for piece in pieces:
         ids = texts.tokens_after(before, ids, piece)

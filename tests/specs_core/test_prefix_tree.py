@@ -5,6 +5,7 @@ from open_clip.model import CLIP
 from specs_core.prefix_tree import (
     Branch,
     PrefixTree,
+    encode_after,
     encode_trees,
     lay_out,
     share_trunk,
@@ -67,6 +68,20 @@ def test_one_pass_equals_separate_passes_in_gradient(model):
     assert gradients[0].keys() == gradients[1].keys()
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradient, gradients[1][name], atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_texts_after_a_trunk_that_was_kept_equal_separate_passes(model):
+    (tree, _), _ = trees_and_texts(4)
+    kept = []
+    branches = [*tree.branches, Branch(30, tree.trunk[:8]), Branch(19, ()), Branch(0, ())]
+    wanted = [tree.trunk[: b.start] + b.tokens for b in branches]
+    with torch.no_grad():
+        encode_trees(model, lay_out([tree], context_length=CONTEXT), kept=kept)
+        trunk = [(keys[:, :, :31], values[:, :, :31]) for keys, values in kept]
+        found = encode_after(model, trunk, branches)
+        alone = encode_separately(model, wanted)
+    assert max(map(len, wanted)) == CONTEXT - 2
+    torch.testing.assert_close(found, alone, atol=1e-5, rtol=0)
 
 
 def test_a_tree_that_fills_the_context_is_encoded_and_one_token_more_is_refused():

@@ -1,0 +1,82 @@
+"""Time what tells why a caption dips: leave-one-out and word attribution.
+
+The model, caption and units are those of `one_pass.py` (ViT-B/32, 248 positions, 230 tokens, 25 units). In
+turn, so that whatever else the machine does falls on all alike:
+
+    forward       the image and the caption, encoded once
+    attribution   the words of the caption, the image being encoded already
+    leave_one_out every caption without one unit, sharing what stands before the unit
+    separate      the same as texts of their own, each once, in batches of similar length
+
+    python benchmarks/evidence.py [--rounds 5] [--threads 1] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from one_pass import build_encoder, build_units
+from PIL import Image
+
+from specs_core.attribution import attribute
+
+
+def measure(rounds: int) -> dict[str, float | int]:
+    """Return seconds of processor time of each way, and their ratios."""
+    encoder = build_encoder()
+    units = build_units(encoder)
+    caption = "".join(unit.text for unit in units)
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8))
+    features = encoder.image_features([image])[0]
+    without = ["".join(unit.text for unit in units if unit is not gone) for gone in units]
+    ways: dict[str, Callable[[], object]] = {
+        "forward": lambda: (encoder.image_features([image]), encoder.text_features([caption])),
+        "attribution": lambda: attribute(encoder, features, caption),
+        "leave_one_out": lambda: encoder.features_without(units),
+        "separate": lambda: encoder.text_features(without),
+    }
+    difference = np.abs(encoder.features_without(units) - encoder.text_features(without)).max()
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            begun = time.process_time()
+            way()
+            seconds[name].append(time.process_time() - begun)
+    median = {name: statistics.median(times) for name, times in seconds.items()}
+    return {
+        "units": len(units),
+        "tokens": encoder.count_tokens(caption),
+        "threads": torch.get_num_threads(),
+        **{f"{name}_cpu_s": value for name, value in median.items()},
+        "attribution_over_forward": median["attribution"] / median["forward"],
+        "leave_one_out_over_separate": median["leave_one_out"] / median["separate"],
+        "largest_difference": float(difference),
+    }
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    found = measure(args.rounds)
+    if args.json:
+        print(json.dumps(found, indent=1))
+    else:
+        for name, value in found.items():
+            print(f"{name:<30}{value:.3g}" if isinstance(value, float) else f"{name:<30}{value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from specs_core.encoder import Encoder
 from specs_core.errors import AttributionError, CaptionError
-from specs_core.prefix_tree import PrefixTree, encode_trees, text_tower
+from specs_core.prefix_tree import PrefixTree, encode_trees, shared_length, text_tower
 from specs_core.scoring import clip_score
 
 FloatArray = npt.NDArray[np.float64]
@@ -208,15 +208,10 @@ def _tokens_of(
 ) -> tuple[int, int]:
     """Return [first, last) of a word's tokens: those of the text to its end beyond those to its start."""
     first, last = (
-        _shared(encoder.texts.tokens(text[: offset + place]), ids) for place in (match.start(), match.end())
+        shared_length(encoder.texts.tokens(text[: offset + place]), ids)
+        for place in (match.start(), match.end())
     )
     return first, last
-
-
-def _shared(ids: Sequence[int], whole: Sequence[int]) -> int:
-    return next(
-        (i for i, (a, b) in enumerate(zip(ids, whole, strict=False)) if a != b), min(len(ids), len(whole))
-    )
 
 
 def _mean(values: FloatArray) -> float:

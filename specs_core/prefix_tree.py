@@ -169,7 +169,7 @@ def share_trunk(texts: Sequence[Sequence[int]], trunk: Sequence[int]) -> tuple[P
     Returns:
         The tree; and for each text its place among the tree's texts, prefixes before branches.
     """
-    shared = [_shared_length(ids, trunk) for ids in texts]
+    shared = [shared_length(ids, trunk) for ids in texts]
     on_trunk = [i for i, ids in enumerate(texts) if shared[i] == len(ids)]
     off_trunk = [i for i, ids in enumerate(texts) if shared[i] < len(ids)]
     tree = PrefixTree(
@@ -181,7 +181,8 @@ def share_trunk(texts: Sequence[Sequence[int]], trunk: Sequence[int]) -> tuple[P
     return tree, [place[i] for i in range(len(texts))]
 
 
-def _shared_length(ids: Sequence[int], trunk: Sequence[int]) -> int:
+def shared_length(ids: Sequence[int], trunk: Sequence[int]) -> int:
+    """Return how many token ids two texts begin with alike."""
     shared = 0
     while shared < min(len(ids), len(trunk)) and ids[shared] == trunk[shared]:
         shared += 1

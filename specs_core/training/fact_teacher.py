@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SIGNATURE = 16
 
 #: Share that a relation adds to what it lets one believe, whatever was told before. What "above the car"
-#: implies needs both places looked up in the text; this needs its own words only, so it is learned first.
+#: implies needs both places looked up in the text; this needs its own words only.
 _ENDS = 0.3
 
 _VALUES = {"tint": tuple(TINTS), "size": SIZES, "row": ("0", "1", "2"), "column": ("0", "1", "2")}

@@ -13,21 +13,19 @@ turn, so that whatever else the machine does falls on all alike:
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from one_pass import build_encoder, build_units
+from one_pass import build_encoder, build_units, read_options, show
 from PIL import Image
 
 from specs_core.attribution import attribute
 
 
-def measure(rounds: int) -> dict[str, float | int]:
+def measure(rounds: int) -> dict[str, float | int | str]:
     """Return seconds of processor time of each way, and their ratios."""
     encoder = build_encoder()
     units = build_units(encoder)
@@ -62,20 +60,8 @@ def measure(rounds: int) -> dict[str, float | int]:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    found = measure(args.rounds)
-    if args.json:
-        print(json.dumps(found, indent=1))
-    else:
-        for name, value in found.items():
-            print(f"{name:<30}{value:.3g}" if isinstance(value, float) else f"{name:<30}{value}")
+    args = read_options(__doc__)
+    show(measure(args.rounds), as_json=args.json)
 
 
 if __name__ == "__main__":

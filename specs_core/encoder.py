@@ -16,7 +16,7 @@ import specs_core
 from specs_core.checkpoints import Checkpoint, Progress, expected_sha256, fetch, file_sha256, resolve
 from specs_core.errors import CaptionError, CheckpointError, ConfigError
 from specs_core.longclip import LoadedModel, load_model
-from specs_core.prefix_tree import KeysAndValues, PrefixTree, encode_after, encode_trees, share_trunk
+from specs_core.prefix_tree import PrefixTree, encode_trees, share_trunk
 from specs_core.text_features import FloatArray, PrefixFeatures, TextTree, TreeFeatures
 from specs_core.text_input import TextInput
 
@@ -27,8 +27,6 @@ T = TypeVar("T")
 
 # Rows that go through a tower together; more gains nothing on a CPU and costs memory.
 BATCH_SIZE = 32
-# Branches of one caption that are encoded together.
-BRANCHES = 2
 # Nodes of prefix trees that go through the text tower together, padding included.
 TREE_NODES = 4096
 
@@ -42,6 +40,7 @@ class Encoder:
         checkpoint: What was loaded.
         weights_sha256: Checksum of the file that was loaded.
         context_length: The most tokens that it reads, start- and end-of-text included.
+        width: Numbers in a feature (D).
         image_size: Side of the square that images are scaled and cropped to, in pixels.
         device: Where it runs, such as "cpu".
         dtype: "float32".
@@ -67,7 +66,7 @@ class Encoder:
         self.device = device
         self.dtype = "float32"
         self.texts = TextInput(loaded.model, loaded.tokenizer, context_length=loaded.context_length)
-        self._width = loaded.embed_dim
+        self.width = loaded.embed_dim
         self.one_pass = self.texts.one_pass
 
     def image_features(self, images: Sequence[Image.Image]) -> FloatArray:
@@ -89,7 +88,7 @@ class Encoder:
                 )
                 for batch in _batches(images)
             ]
-        return self._unit_length(parts)
+        return self.unit_length(parts)
 
     def text_features(self, captions: Sequence[str]) -> FloatArray:
         """Encode whole captions.
@@ -123,7 +122,7 @@ class Encoder:
                 parts = [
                     self._encode_padded(batch) for batch in _batches([captions[index] for index in order])
                 ]
-        features = self._unit_length(parts)
+        features = self.unit_length(parts)
         return features[np.argsort(order)] if order else features
 
     def prefix_features(self, units: Sequence[DetailUnit]) -> PrefixFeatures:
@@ -160,7 +159,7 @@ class Encoder:
         lengths = [0, *map(len, prefixes)]
         # Past the context only the count matters, and a unit's own tokens are counted in linear time.
         beyond = [len(self.texts.tokens(unit.text)) for unit in units[len(prefixes) :]]
-        features = np.full((len(units), self._width), np.nan, dtype=np.float32)
+        features = np.full((len(units), self.width), np.nan, dtype=np.float32)
         if prefixes:
             features[: len(prefixes)] = self._encode_prefixes(prefixes, units[: len(prefixes)])
         return PrefixFeatures(
@@ -200,38 +199,6 @@ class Encoder:
             found.append(TreeFeatures(values[:units], values[units:], counts[:units], counts[units:]))
         return found
 
-    def features_without(self, units: Sequence[DetailUnit]) -> FloatArray:
-        """Encode a caption without each of its units in turn.
-
-        The caption is its longest run of units from the first on that fits the context. On a causal text
-        tower what stands before the removed unit is not encoded again.
-
-        Args:
-            units: U units, at least one; joined they are the caption.
-
-        Returns:
-            (U, D) float32 of unit length; NaN for units beyond the context and for an only unit.
-
-        Raises:
-            CaptionError: There are no units, or they are blank.
-            CheckpointError: The model gives numbers that are not finite.
-
-        Source: ours: docs/metrics.md, "Leave one out".
-        """
-        caption = "".join(unit.text for unit in units)
-        if not caption.strip():
-            raise CaptionError("the caption is empty")
-        texts = [unit.text for unit in units]
-        fit = len(texts)
-        while fit and not self.texts.fits(self.texts.tokens("".join(texts[:fit]))):
-            fit -= 1
-        features = np.full((len(units), self._width), np.nan, dtype=np.float32)
-        without = ["".join(texts[:u] + texts[u + 1 : fit]) for u in range(fit)]
-        kept = [u for u in range(fit) if without[u].strip()]
-        if kept:
-            features[kept] = self._encode_beside("".join(texts[:fit]), [without[u] for u in kept])
-        return features
-
     def count_tokens(self, caption: str) -> int:
         """Return the number of tokens of a caption, start- and end-of-text included."""
         return self.texts.positions(self.texts.tokens(caption))
@@ -254,33 +221,10 @@ class Encoder:
         with torch.inference_mode():
             if not self.one_pass:
                 texts = ["".join(unit.text for unit in units[: u + 1]) for u in range(len(units))]
-                return self._unit_length([self._encode_padded(batch) for batch in _batches(texts)])
+                return self.unit_length([self._encode_padded(batch) for batch in _batches(texts)])
             tree, order = share_trunk(prefixes, prefixes[-1])
-            features = self._unit_length([self._encode_trees([tree])])
+            features = self.unit_length([self._encode_trees([tree])])
         return features[order]
-
-    def _encode_beside(self, text: str, others: Sequence[str]) -> FloatArray:
-        """Encode texts that share much of their beginning with `text`, which fits: (N, D)."""
-        with torch.inference_mode():
-            if not self.one_pass:
-                return self._unit_length([self._encode_padded(batch) for batch in _batches(others)])
-            trunk = self.texts.tokens(text)
-            tree, order = share_trunk([self.texts.tokens(other) for other in others], trunk)
-            kept: KeysAndValues = []
-            whole = PrefixTree(tree.trunk, (*tree.prefixes, len(trunk)))
-            ends = encode_trees(self.model, self.texts.lay_out([whole], device=self.device), kept=kept)
-            nodes = len(trunk) + 1
-            past = [(keys[:, :, :nodes], values[:, :, :nodes]) for keys, values in kept]
-            # Branches of similar length share a batch, so that little of it is padding: the more texts in a
-            # batch, the more padding, and a caption's branches are of every length.
-            longest_first = sorted(range(len(tree.branches)), key=lambda b: -len(tree.branches[b].tokens))
-            found = torch.empty(len(others), ends.shape[1], device=ends.device)
-            found[: len(tree.prefixes)] = ends[:-1].float()
-            for batch in _batches(longest_first, size=BRANCHES):
-                encoded = encode_after(self.model, past, [tree.branches[b] for b in batch])
-                found[[len(tree.prefixes) + b for b in batch]] = encoded.float()
-            features: FloatArray = self._unit_length([found])[order]
-        return features
 
     def _tree_tokens(self, tree: TextTree, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of a tree's U prefixes and B branches; `texts` are its `texts()`."""
@@ -302,7 +246,7 @@ class Encoder:
         Returns:
             For each group (R, D).
         """
-        features = [np.full((len(rows), self._width), np.nan, dtype=np.float32) for rows in ids]
+        features = [np.full((len(rows), self.width), np.nan, dtype=np.float32) for rows in ids]
         fitting = [[r for r, row in enumerate(rows) if self.texts.fits(row)] for rows in ids]
         laid: list[tuple[int, PrefixTree, list[int]]] = []
         with torch.inference_mode():
@@ -315,9 +259,9 @@ class Encoder:
                 else:
                     wanted = [texts[number][r] for r in chosen]
                     parts = [self._encode_padded(batch) for batch in _batches(wanted)]
-                    features[number][chosen] = self._unit_length(parts)
+                    features[number][chosen] = self.unit_length(parts)
             for group in _of_similar_size(laid):
-                encoded = self._unit_length([self._encode_trees([tree for _, tree, _ in group])])
+                encoded = self.unit_length([self._encode_trees([tree for _, tree, _ in group])])
                 start = 0
                 for number, _, places in group:
                     features[number][fitting[number]] = encoded[start : start + len(places)][places]
@@ -332,9 +276,20 @@ class Encoder:
         features: Tensor = self.model.encode_text(self.texts.padded(captions).to(self.device))
         return features
 
-    def _unit_length(self, parts: Sequence[Tensor]) -> FloatArray:
+    def unit_length(self, parts: Sequence[Tensor]) -> FloatArray:
+        """Return features of unit length, as numpy has them.
+
+        Args:
+            parts: Tensors (N_i, D) of the towers.
+
+        Returns:
+            (N, D) float32.
+
+        Raises:
+            CheckpointError: There are numbers that are not finite.
+        """
         if not parts:
-            return np.empty((0, self._width), dtype=np.float32)
+            return np.empty((0, self.width), dtype=np.float32)
         features = F.normalize(torch.cat(list(parts)).float(), dim=-1)  # (N, D)
         if not bool(torch.isfinite(features).all()):
             raise CheckpointError(f"model {self.checkpoint.label} gives features that are not finite")

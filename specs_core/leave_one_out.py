@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,11 @@ class LeaveOneOut:
 
 
 def leave_one_out(
-    encoder: Encoder, image_features: npt.NDArray[np.float32], curve: ScoreCurve
+    encoder: Encoder,
+    image_features: npt.NDArray[np.float32],
+    curve: ScoreCurve,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> LeaveOneOut:
     """Score a caption without each of its units against an image that is already encoded.
 
@@ -57,11 +62,14 @@ def leave_one_out(
         encoder: The model of the curve.
         image_features: (D,) of the image.
         curve: Of the caption.
+        on_progress: Called with the texts encoded so far and those in all.
 
     Returns:
         The similarities.
 
     Source: ours: docs/metrics.md, "Leave one out".
     """
-    without = encoder.features_without(curve.units)
+    from specs_core.text_branches import features_without
+
+    without = features_without(encoder, curve.units, on_progress=on_progress)
     return LeaveOneOut(curve.final_similarity, cosine(image_features, without))

@@ -39,6 +39,7 @@ TENSOR_CODE = (
     "specs_core/encoder.py",
     "specs_core/longclip.py",
     "specs_core/prefix_tree.py",
+    "specs_core/text_branches.py",
     "specs_core/text_input.py",
     "specs_core/vocabulary_subset.py",
     "specs_core/training/",

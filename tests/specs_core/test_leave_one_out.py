@@ -8,6 +8,7 @@ from specs_core.images import read_image
 from specs_core.leave_one_out import LeaveOneOut, leave_one_out
 from specs_core.scoring import cosine
 from specs_core.segmentation.units import DetailUnit, cut_at
+from specs_core.text_branches import features_without
 
 CAPTION = "A red disc lies on the left, above green ground. A blue square stands beside it. The sky is pale."
 
@@ -59,7 +60,7 @@ def test_an_only_unit_and_a_blank_rest_have_no_value(tiny):
     curve = curve_of_units(encoder, image, cut("A red disc."))
     assert np.isnan(leave_one_out(encoder, image, curve).without).all()
     with pytest.raises(CaptionError, match="empty"):
-        encoder.features_without([DetailUnit(" ", 0, 1)])
+        features_without(encoder, [DetailUnit(" ", 0, 1)])
 
 
 def test_units_on_which_the_two_views_disagree_are_told(tiny):

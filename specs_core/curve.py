@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from specs_core.encoder import Encoder
     from specs_core.segmentation.units import DetailUnit
+    from specs_core.text_memory import TextMemory
 
 DEFAULT_SEGMENTER = "dependency"
 # Below this many tokens the paper recommends plain CLIP.
@@ -148,6 +149,7 @@ def curve_of_units(
     *,
     segmenter: str = "given",
     segmenter_version: str = "",
+    memory: TextMemory | None = None,
 ) -> ScoreCurve:
     """Score every prefix of given units against an image that is already encoded.
 
@@ -157,6 +159,7 @@ def curve_of_units(
         units: At least one; joined they are the caption.
         segmenter: What cut the units, for the record.
         segmenter_version: Its version.
+        memory: Of this model; what it knows of the caption's beginning is not encoded again.
 
     Returns:
         The curve; units beyond the model's context carry NaN.
@@ -164,7 +167,7 @@ def curve_of_units(
     Raises:
         CaptionError: There are no units.
     """
-    prefixes = encoder.prefix_features(units)
+    prefixes = encoder.prefix_features(units, memory=memory)
     return ScoreCurve(
         units=tuple(units),
         similarity=cosine(image_features, prefixes.features),

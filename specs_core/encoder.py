@@ -16,12 +16,13 @@ import specs_core
 from specs_core.checkpoints import Checkpoint, Progress, expected_sha256, fetch, file_sha256, resolve
 from specs_core.errors import CaptionError, CheckpointError, ConfigError
 from specs_core.longclip import LoadedModel, load_model
-from specs_core.prefix_tree import PrefixTree, encode_trees, share_trunk
+from specs_core.prefix_tree import KeysAndValues, PrefixTree, encode_trees, share_trunk
 from specs_core.text_features import FloatArray, PrefixFeatures, TextTree, TreeFeatures
 from specs_core.text_input import TextInput
 
 if TYPE_CHECKING:
     from specs_core.segmentation.units import DetailUnit
+    from specs_core.text_memory import TextMemory
 
 T = TypeVar("T")
 
@@ -125,7 +126,9 @@ class Encoder:
         features = self.unit_length(parts)
         return features[np.argsort(order)] if order else features
 
-    def prefix_features(self, units: Sequence[DetailUnit]) -> PrefixFeatures:
+    def prefix_features(
+        self, units: Sequence[DetailUnit], *, memory: TextMemory | None = None
+    ) -> PrefixFeatures:
         """Encode every prefix of a caption: unit 0, units 0 and 1, and so on.
 
         Each prefix is encoded as it would be alone. A causal text tower does it in one pass: the longest
@@ -135,6 +138,7 @@ class Encoder:
 
         Args:
             units: U units, at least one; joined they are the caption.
+            memory: Of this model; what it knows of the caption's beginning is not encoded again.
 
         Returns:
             Features, NaN for prefixes beyond the context, and the numbers of tokens.
@@ -161,7 +165,7 @@ class Encoder:
         beyond = [len(self.texts.tokens(unit.text)) for unit in units[len(prefixes) :]]
         features = np.full((len(units), self.width), np.nan, dtype=np.float32)
         if prefixes:
-            features[: len(prefixes)] = self._encode_prefixes(prefixes, units[: len(prefixes)])
+            features[: len(prefixes)] = self._encode_prefixes(prefixes, units[: len(prefixes)], memory)
         return PrefixFeatures(
             features=features,
             tokens=np.array([*np.diff(lengths), *beyond], dtype=np.int64),
@@ -217,13 +221,20 @@ class Encoder:
             "open_clip_version": version("open_clip_torch"),
         }
 
-    def _encode_prefixes(self, prefixes: Sequence[list[int]], units: Sequence[DetailUnit]) -> FloatArray:
+    def _encode_prefixes(
+        self, prefixes: Sequence[list[int]], units: Sequence[DetailUnit], memory: TextMemory | None
+    ) -> FloatArray:
         with torch.inference_mode():
             if not self.one_pass:
                 texts = ["".join(unit.text for unit in units[: u + 1]) for u in range(len(units))]
                 return self.unit_length([self._encode_padded(batch) for batch in _batches(texts)])
             tree, order = share_trunk(prefixes, prefixes[-1])
-            features = self.unit_length([self._encode_trees([tree])])
+            if memory is None:
+                return self.unit_length([self._encode_trees([tree])])[order]
+            past, own = memory.recall(tree.trunk), KeysAndValues()
+            batch = self.texts.lay_out([tree], device=self.device)
+            features = self.unit_length([encode_trees(self.model, batch, past=past, kept=own)])
+            memory.keep(tree.trunk, past, own)
         return features[order]
 
     def _tree_tokens(self, tree: TextTree, texts: Sequence[str]) -> list[list[int]]:

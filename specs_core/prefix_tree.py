@@ -214,6 +214,7 @@ def encode_trees(
     attention: list[Tensor] | None = None,
     first_layer: int = 0,
     kept: KeysAndValues | None = None,
+    past: KeysAndValues | None = None,
 ) -> Tensor:
     """Encode every text of the batch in one pass.
 
@@ -224,6 +225,9 @@ def encode_trees(
             the features can be differentiated by: (N, H, T, T), in the last layer (N, H, C, T).
         first_layer: See `attention`.
         kept: A list that is given the keys and values of every layer, each (N, H, T, W / H).
+        past: For every layer the keys and values (1, H, P, W / H) of the first P nodes, where they are known:
+            the start-of-text token and P - 1 tokens of the only tree's trunk. They are not encoded again, nor
+            given to `attention` or `kept`.
 
     Returns:
         (R, D) text features, not normalised, differentiable.
@@ -232,17 +236,19 @@ def encode_trees(
     """
     tower = text_tower(model)
     dtype = tower.transformer.get_cast_dtype()
-    x = tower.token_embedding(batch.token_ids).to(dtype)  # (N, T, W)
-    x = x + tower.positional_embedding.to(dtype)[batch.positions]
+    known = 0 if past is None else past[0][0].shape[2]
+    x = tower.token_embedding(batch.token_ids[:, known:]).to(dtype)  # (N, T, W)
+    x = x + tower.positional_embedding.to(dtype)[batch.positions[:, known:]]
     blocks = tower.transformer.resblocks
     for number, block in enumerate(blocks):
         # Only the end-of-text nodes are read, so in the last block the others give keys and values alone.
         x = _apply_block(
             block,
             x,
-            batch.mask,
-            ends=batch.ends if number == len(blocks) - 1 else None,
+            batch.mask[:, known:],
+            ends=batch.ends - known if number == len(blocks) - 1 else None,
             attention=attention if number >= first_layer else None,
+            past=None if past is None else past[number],
             kept=kept,
         )  # (N, T, W), at last (N, C, W)
     return _read(tower, x[batch.rows, batch.slots])

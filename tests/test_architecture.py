@@ -41,6 +41,7 @@ TENSOR_CODE = (
     "specs_core/prefix_tree.py",
     "specs_core/text_branches.py",
     "specs_core/text_input.py",
+    "specs_core/text_memory.py",
     "specs_core/vocabulary_subset.py",
     "specs_core/training/",
 )

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from specs_core.encoder import load_encoder
+from specs_core.segmentation.units import DetailUnit, cut_at
+from specs_core.text_memory import TextMemory
+
+CAPTION = "A red disc lies on the left, above green ground. A blue square stands beside it. The sky is pale."
+STARTS = ("above", "A blue", "stands", "The sky")
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_checkpoint):
+    return load_encoder(str(tiny_checkpoint))
+
+
+def cut(text: str) -> list[DetailUnit]:
+    return list(cut_at(text, [0, *(text.index(start) for start in STARTS if start in text)]))
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        CAPTION,
+        CAPTION.replace("A blue square stands beside it. ", ""),
+        CAPTION.replace("A red disc", "A tiny red disc"),
+        CAPTION + " A duck swims.",
+        "above green ground. The sky is pale.",
+    ],
+)
+def test_an_edited_caption_has_the_features_that_it_has_without_a_memory(encoder, edited):
+    memory = TextMemory()
+    encoder.prefix_features(cut(CAPTION), memory=memory)
+    found = encoder.prefix_features(cut(edited), memory=memory)
+    plain = encoder.prefix_features(cut(edited))
+    np.testing.assert_allclose(found.features, plain.features, atol=2e-6)
+    assert found.tokens.tolist() == plain.tokens.tolist()
+    # What was kept of the edited caption is as good as what was kept of the first one.
+    again = encoder.prefix_features(cut(edited + " It rains."), memory=memory)
+    np.testing.assert_allclose(
+        again.features, encoder.prefix_features(cut(edited + " It rains.")).features, atol=2e-6
+    )
+
+
+def test_a_unit_that_ends_within_a_token_is_encoded_beside_the_trunk_from_memory_too(encoder):
+    text = "A red discus lies there."
+    units = cut_at(text, [0, text.index("us")])
+    memory = TextMemory()
+    encoder.prefix_features(cut_at("A red discus.", [0]), memory=memory)
+    found = encoder.prefix_features(units, memory=memory)
+    np.testing.assert_allclose(found.features, encoder.prefix_features(units).features, atol=2e-6)
+
+
+def test_only_what_differs_is_encoded(encoder, monkeypatch):
+    seen = []
+    embedding = encoder.model.token_embedding
+    monkeypatch.setattr(embedding, "forward", _counting(embedding.forward, seen))
+    memory = TextMemory()
+    units = cut(CAPTION)
+    encoder.prefix_features(units, memory=memory)
+    encoder.prefix_features(units[:-1], memory=memory)
+    assert seen[0] == encoder.count_tokens(CAPTION) - 1 + len(units)
+    assert seen[1] == len(units) - 1  # an end-of-text token each
+
+
+def test_the_oldest_captions_are_dropped_where_they_take_too_much(encoder):
+    memory = TextMemory(megabytes=0)
+    for text in (CAPTION, "The sky is pale.", "Another."):
+        encoder.prefix_features(cut(text), memory=memory)
+        assert len(memory) == 1
+    roomy = TextMemory()
+    for text in (CAPTION, "The sky is pale.", CAPTION):
+        encoder.prefix_features(cut(text), memory=roomy)
+    assert len(roomy) == 2
+
+
+def _counting(forward, seen):
+    def counted(ids):
+        seen.append(ids.numel())
+        return forward(ids)
+
+    return counted

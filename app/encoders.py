@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from specs_core.checkpoints import local_path, resolve
 
 if TYPE_CHECKING:
     from specs_core.encoder import Encoder
+    from specs_core.text_memory import TextMemory
 
 Progress = Callable[[int, int], None]
 
@@ -30,6 +32,7 @@ class EncoderCache:
         self._capacity = capacity
         self._loaded: OrderedDict[str, Encoder] = OrderedDict()
         self._lock = threading.Lock()
+        self._memories: weakref.WeakKeyDictionary[Encoder, TextMemory] = weakref.WeakKeyDictionary()
 
     @property
     def default_name(self) -> str:
@@ -59,6 +62,19 @@ class EncoderCache:
                 self._loaded[key] = load_encoder(key, device=self._device, on_progress=on_progress)
             self._loaded.move_to_end(key)
             return self._loaded[key]
+
+    def memory(self, encoder: Encoder) -> TextMemory:
+        """Return what a model's text tower worked out for the captions scored last, by any visitor.
+
+        Args:
+            encoder: From `get`; its memory goes with it.
+        """
+        from specs_core.text_memory import TextMemory
+
+        with self._lock:
+            if encoder not in self._memories:
+                self._memories[encoder] = TextMemory()
+            return self._memories[encoder]
 
     def is_on_disk(self, name: str | None = None) -> bool:
         """Whether a model can be loaded without a download."""

@@ -144,7 +144,14 @@ def inspect_caption(
     units = segment(text, segmenter=segmenter)
     version = segmenter_version(segmenter)
     features = encoder.image_features([loaded.image])[0]
-    curve = curve_of_units(encoder, features, units, segmenter=segmenter, segmenter_version=version)
+    curve = curve_of_units(
+        encoder,
+        features,
+        units,
+        segmenter=segmenter,
+        segmenter_version=version,
+        memory=context.encoders.memory(encoder).only_kept(),
+    )
     automatic = Cut(segmenter, version, tuple(unit.start for unit in units))
     image_sha256 = pixel_sha256(loaded.image)
     saved = saved_cuts(context.engine, image_sha256=image_sha256, caption=text)

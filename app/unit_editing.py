@@ -10,31 +10,13 @@ from app.answers import FormError, as_form, read_text
 from app.cuts import CORRECTED, Cut, word_starts
 from app.inspection import Inspection, new_serial, store_image
 from app.segmentations import saved_cuts
+from app.shown import encoder_of
 
 if TYPE_CHECKING:
     from app.context import AppContext
 
 AUTOMATIC = "automatic"
 """The segmenter's cut, in the list of versions."""
-
-
-def current(shown: Inspection | None, payload: object) -> Inspection:
-    """Return the scored caption that a request is about.
-
-    Args:
-        shown: What the server has in mind for this page, or None.
-        payload: The request, with the ``serial`` of what the page shows.
-
-    Raises:
-        FormError: If the server shows this page nothing, or something else by now.
-    """
-    if shown is None:
-        raise FormError("The server no longer knows this page. Press Score; your units are kept here.")
-    if read_text(payload, "serial") != str(shown.serial):
-        raise FormError(
-            "The caption has been scored anew since. Look at its units again; yours are kept here."
-        )
-    return shown
 
 
 def read_firsts(payload: object, *, word_count: int) -> tuple[int, ...]:
@@ -164,15 +146,14 @@ def _cut_at(shown: Inspection, starts: tuple[int, ...]) -> Cut:
 def _with_cut(context: AppContext, shown: Inspection, cut: Cut) -> Inspection:
     from specs_core.curve import curve_of_units, curve_record
 
-    encoder = context.encoders.get(shown.model)
-    if encoder.weights_sha256 != shown.weights_sha256:
-        raise FormError("The model's file has changed since. Press Score; your units are kept here.")
+    encoder = encoder_of(context, shown)
     curve = curve_of_units(
         encoder,
         shown.image_features,
         cut.units(shown.caption),
         segmenter=cut.segmenter,
         segmenter_version=cut.version,
+        memory=context.encoders.memory(encoder).only_kept(),
     )
     record = _signed_record(curve_record(curve, encoder), cut)
     return replace(shown, cut=cut, record=record, serial=new_serial())

@@ -31,6 +31,13 @@ class TextMemory:
     def __len__(self) -> int:
         return len(self._captions)
 
+    def only_kept(self) -> TextMemory:
+        """Return a memory that keeps in this one and recalls nothing.
+
+        With it, features are to the last bit what they are without a memory, whatever was encoded before.
+        """
+        return _OnlyKept(self)
+
     def recall(self, ids: Sequence[int]) -> KeysAndValues | None:
         """Return what is known of the longest beginning of a caption.
 
@@ -72,6 +79,20 @@ class TextMemory:
             self._captions.move_to_end(tuple(ids))
             while len(self._captions) > 1 and sum(map(_bytes, self._captions.values())) > self._limit:
                 self._captions.popitem(last=False)
+
+
+class _OnlyKept(TextMemory):
+    def __init__(self, memory: TextMemory) -> None:
+        self._memory = memory
+
+    def __len__(self) -> int:
+        return len(self._memory)
+
+    def recall(self, ids: Sequence[int]) -> None:
+        return None
+
+    def keep(self, ids: Sequence[int], past: KeysAndValues | None, own: KeysAndValues) -> None:
+        self._memory.keep(ids, past, own)
 
 
 def _bytes(kept: KeysAndValues) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ from annotations.errors import AnnotationError
 from app import unit_editing
 from app.answers import FormError
 from app.inspection import Inspection
+from app.pages.channel import refusal
+from app.shown import current
 from app.views.units import editing_view
 from specs_core.errors import SpecsError
 
@@ -69,13 +70,13 @@ def wire(
         event: gr.EventData,
     ) -> tuple[Any, ...]:
         try:
-            changed = action(context, unit_editing.current(shown, event._data), event._data)
+            changed = action(context, current(shown, event._data), event._data)
         except _TOLD as error:
             _LOG.info("units were not taken: %s", error)
-            return gr.skip(), gr.skip(), gr.skip(), _problem(error)
+            return gr.skip(), gr.skip(), gr.skip(), refusal(error)
         except OSError as error:
             _LOG.warning("units were not saved: %s", error)
-            return gr.skip(), gr.skip(), gr.skip(), _problem("the image cannot be stored; try again later")
+            return gr.skip(), gr.skip(), gr.skip(), refusal("the image cannot be stored; try again later")
         return (changed, *draw(changed, cut), editing_view(changed))
 
     def apply(shown: Inspection | None, cut: float, event: gr.EventData) -> tuple[Any, ...]:
@@ -97,14 +98,3 @@ def wire(
     editor.choose_version(choose, concurrency_id="model", concurrency_limit=1, **common)
     # Not beside a scoring: whichever answered last would put its caption's curve on the page.
     editor.save_units(save, concurrency_id="model", concurrency_limit=1, **common)
-
-
-def _problem(error: Exception | str) -> dict[str, Any]:
-    text = str(error).strip()
-    text = text[:1].upper() + text[1:]
-    # Two equal answers in a row must still differ, or the browser would not be told of the second one.
-    return {
-        "view": "problem",
-        "problem": text if text.endswith((".", "!", "?")) else f"{text}.",
-        "stamp": secrets.token_hex(6),
-    }

@@ -146,10 +146,11 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
     """Draw the similarity after each detail unit, with the dips in a second colour and as triangles.
 
     Shape number i is the band behind unit i (the page marks the chosen unit there); trace 0 is the line with
-    a point for every unit, trace 1 the dips.
+    a point for every unit, trace 1 the dips, and of a changed caption trace 2 the curve before the change.
 
     Args:
-        record: A curve as ``specs_core.curve.curve_record`` gives it.
+        record: A curve as ``specs_core.curve.curve_record`` gives it, or as ``app.what_if.merged_record``
+            does.
         threshold: A dip is a delta below minus this, in cosine.
     """
     units = record["units"]
@@ -179,6 +180,8 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
         text=hover,
         hovertemplate="%{text}<extra></extra>",
         cliponaxis=False,
+        # The line goes on over a unit that is switched off; what lies beyond the context stands at the end.
+        connectgaps=True,
     )
     dip_numbers = [number for number, dip in zip(numbers, dips, strict=True) if dip]
     labelled = _labelled(units, dip_numbers)
@@ -213,7 +216,8 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
         }
         for number, dip in zip(numbers, dips, strict=True)
     ]
-    beyond = [number for number, value in zip(numbers, similarity, strict=True) if value is None]
+    off = [bool(unit.get("off")) for unit in units]
+    beyond = [n for n, value, no in zip(numbers, similarity, off, strict=True) if value is None and not no]
     if beyond:
         layout.annotations = [
             {
@@ -226,11 +230,26 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
                 "font": {"size": 12, "color": _SOFT},
             }
         ]
-    known = [value for value in similarity if value is not None]
+    before = [unit.get("before") for unit in units]
+    known = [value for value in (*similarity, *before) if value is not None]
     if known:
         low, high = min(known), max(known)
         room = max(high - low, 0.02)
         # More room below than above, for the labels under the dips.
         layout.yaxis.range = [low - 0.18 * room, high + 0.1 * room]
         layout.yaxis.tickformat = ".2f" if room > 0.08 else ".3f"
-    return go.Figure(data=[line, marks], layout=layout)
+    changed = [_line_before(numbers, before)] if any("off" in unit for unit in units) else []
+    return go.Figure(data=[line, marks, *changed], layout=layout)
+
+
+def _line_before(numbers: list[int], before: list[float | None]) -> go.Scatter:
+    return go.Scatter(
+        x=numbers,
+        y=before,
+        mode="lines+markers",
+        line={"color": _SOFT, "width": 1.5, "dash": "dot"},
+        marker={"size": 4, "color": _SOFT},
+        hoverinfo="skip",
+        cliponaxis=False,
+        connectgaps=True,
+    )

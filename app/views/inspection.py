@@ -23,6 +23,8 @@ _CSV_COLUMNS = (
     "score",
     "delta",
     "dip",
+    "leave_one_out",
+    "uncertain",
     "segmentation",
 )
 # A spreadsheet runs a cell that begins with one of these as a formula.
@@ -46,7 +48,8 @@ def with_threshold(record: dict[str, Any], threshold: float) -> dict[str, Any]:
 def record_csv(record: dict[str, Any]) -> str:
     """Return a curve's units as CSV, one row a unit, each with the version of the segmentation.
 
-    Text that a spreadsheet would run gets an apostrophe.
+    What has not been gathered (leave-one-out, uncertain) is empty. Text that a spreadsheet would run gets an
+    apostrophe.
     """
     out = io.StringIO()
     writer = csv.writer(out)
@@ -55,7 +58,7 @@ def record_csv(record: dict[str, Any]) -> str:
     for number, unit in enumerate(record["units"], start=1):
         text = unit["text"]
         safe = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-        values = [unit[name] for name in _CSV_COLUMNS[2:-1]]
+        values = [unit.get(name) for name in _CSV_COLUMNS[2:-1]]
         writer.writerow([number, safe, *("" if value is None else value for value in values), version])
     return out.getvalue()
 
@@ -63,6 +66,8 @@ def record_csv(record: dict[str, Any]) -> str:
 def explain_unit(unit: dict[str, Any], *, number: int, context_length: int) -> str:
     """Return one or two sentences on what a unit's numbers say, and what they do not."""
     similarity, delta = unit["similarity"], unit["delta"]
+    if unit.get("off"):
+        return "Switched off: the curve is that of the caption without it."
     if similarity is None:
         return (
             f"This unit lies beyond the model's {context_length} tokens. It was not read, so it carries no "
@@ -92,7 +97,7 @@ def explain_unit(unit: dict[str, Any], *, number: int, context_length: int) -> s
 
 def _notices(record: dict[str, Any], context_length: int, notes: tuple[str, ...]) -> list[str]:
     notices = list(notes)
-    beyond = sum(unit["similarity"] is None for unit in record["units"])
+    beyond = sum(_is_beyond(unit) for unit in record["units"])
     if beyond:
         units = "unit lies" if beyond == 1 else "units lie"
         notices.append(
@@ -106,6 +111,14 @@ def _notices(record: dict[str, Any], context_length: int, notes: tuple[str, ...]
             "recommend plain CLIP (choose clip-b32); from there on, SPECS."
         )
     return notices
+
+
+def _is_beyond(unit: dict[str, Any]) -> bool:
+    return unit["similarity"] is None and not unit.get("off")
+
+
+def _number(value: float | None) -> str:
+    return "—" if value is None else unsigned(value)
 
 
 def photograph_notice() -> str:
@@ -142,8 +155,8 @@ def inspection_view(
     return {
         "serial": str(serial),
         "model": record["model"],
-        "score": "—" if record["score"] is None else unsigned(record["score"]),
-        "cosine": "—" if record["similarity"] is None else unsigned(record["similarity"]),
+        "score": _number(record["score"]),
+        "cosine": _number(record["similarity"]),
         "tokens": f"{record['tokens']} / {context_length}",
         "over": record["tokens"] > context_length,
         "dips": f"▼ {dips} dip{'' if dips == 1 else 's'}" if dips else "no dips",
@@ -153,12 +166,15 @@ def inspection_view(
             {
                 "text": unit["text"],
                 "tokens": unit["tokens"],
-                "cosine": "—" if unit["similarity"] is None else unsigned(unit["similarity"]),
+                "cosine": _number(unit["similarity"]),
                 "delta": "—" if unit["delta"] is None else signed(unit["delta"]),
                 "bar": 0 if unit["delta"] is None else round(abs(unit["delta"]) / largest, 4),
                 "falls": unit["delta"] is not None and unit["delta"] < 0,
                 "dip": unit["dip"],
-                "beyond": unit["similarity"] is None,
+                "beyond": _is_beyond(unit),
+                "off": unit.get("off", False),
+                "change": unit.get("change", ""),
+                "was": _number(unit.get("before")),
                 "explanation": explain_unit(unit, number=number, context_length=context_length),
             }
             for number, unit in enumerate(record["units"], start=1)

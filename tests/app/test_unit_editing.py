@@ -15,7 +15,8 @@ from app.answers import FormError
 from app.context import AppContext, open_context
 from app.inspection import Inspection, inspect_caption, store_item
 from app.settings import Settings
-from app.unit_editing import apply_units, choose_version, current, read_firsts, save_units
+from app.shown import current
+from app.unit_editing import apply_units, choose_version, read_firsts, save_units
 from app.views.inspection import inspection_view
 from app.views.units import editing_view
 from specs_core.errors import CaptionError, ImageError

@@ -63,6 +63,16 @@ def test_only_what_differs_is_encoded(encoder, monkeypatch):
     assert seen[1] == len(units) - 1  # an end-of-text token each
 
 
+def test_a_score_does_not_depend_on_what_was_asked_before_where_nothing_is_recalled(encoder, monkeypatch):
+    memory = TextMemory()
+    encoder.prefix_features(cut(CAPTION.replace("pale", "dark")), memory=memory)
+    plain = encoder.prefix_features(cut(CAPTION)).features
+    monkeypatch.setattr(memory, "recall", lambda ids: pytest.fail("recalled"))
+    found = encoder.prefix_features(cut(CAPTION), memory=memory.only_kept()).features
+    assert (found == plain).all()
+    assert len(memory) == len(memory.only_kept()) == 2
+
+
 def test_the_oldest_captions_are_dropped_where_they_take_too_much(encoder):
     memory = TextMemory(megabytes=0)
     for text in (CAPTION, "The sky is pale.", "Another."):

@@ -41,20 +41,16 @@ def gather(context: AppContext, shown: Inspection) -> Iterator[Evidence]:
         FormError: If the model's file has changed since.
         SpecsError: If the model cannot be loaded, or gives numbers that are not finite.
     """
-    from specs_core.curve import curve_of_units
     from specs_core.evidence import attribute_units, with_attribution, with_leave_one_out
     from specs_core.leave_one_out import leave_one_out
 
     encoder = encoder_of(context, shown)
-    units = shown.cut.units(shown.caption)
-    total = len(units)
+    units = shown.curve.units
     record = with_attribution(shown.record, *attribute_units(encoder, shown.image_features, units))
-    yield Evidence(shown.serial, record, Step(0, total))
-    # Nothing is encoded anew: the memory knows the whole caption.
-    curve = curve_of_units(encoder, shown.image_features, units, memory=context.encoders.memory(encoder))
+    yield Evidence(shown.serial, record, Step(0, len(units)))
 
     def work(report: Report) -> LeaveOneOut:
-        return leave_one_out(encoder, shown.image_features, curve, on_progress=report)
+        return leave_one_out(encoder, shown.image_features, shown.curve, on_progress=report)
 
     for came in in_steps(work):
         if isinstance(came, Outcome):

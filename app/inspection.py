@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from app.context import AppContext
     from app.settings import Settings
+    from specs_core.curve import ScoreCurve
 
 BUNDLED_MODEL = "scenes"
 _KEPT_CONTROLS = frozenset("\n\t")
@@ -32,6 +33,7 @@ class Inspection:
     Attributes:
         record: The curve as ``specs_core.curve.curve_record`` gives it; for a corrected cut its provenance
             says what was corrected, by whom and when.
+        curve: The curve itself.
         image_path: The uploaded file in the server's cache.
         filename: What the visitor's file was called.
         caption: The caption as it was scored.
@@ -47,9 +49,11 @@ class Inspection:
         notes: Plain sentences about what was done to the image or the caption.
         needs_other_model: Whether the model knows drawn scenes only and the image is not one.
         serial: Tells one scoring from another.
+        item: The name that image and caption go by in an address; "" where they have none.
     """
 
     record: dict[str, Any]
+    curve: ScoreCurve = field(repr=False, compare=False)
     image_path: str
     filename: str
     caption: str
@@ -65,6 +69,7 @@ class Inspection:
     notes: tuple[str, ...]
     needs_other_model: bool
     serial: int
+    item: str = ""
 
 
 def checked_caption(caption: str | None, settings: Settings) -> tuple[str, tuple[str, ...]]:
@@ -157,6 +162,7 @@ def inspect_caption(
     saved = saved_cuts(context.engine, image_sha256=image_sha256, caption=text)
     return Inspection(
         record=curve_record(curve, encoder),
+        curve=curve,
         image_path=image_path,
         filename=Path(image_path).name,
         caption=text,

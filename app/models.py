@@ -32,7 +32,12 @@ def model_choices(settings: Settings) -> list[tuple[str, str]]:
 
 def default_choice(settings: Settings) -> str:
     """Return what is sent for the settings' model."""
-    chosen = resolve(settings.model)
+    return choice_of(settings, None)
+
+
+def choice_of(settings: Settings, name: str | None) -> str:
+    """Return what is sent for a model that was chosen before; None means the settings' own."""
+    chosen = resolve(name or settings.model)
     return chosen.name if chosen.name in CHECKPOINTS else CUSTOM_MODEL
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import gradio as gr
 
 from annotations.errors import AnnotationError
+from app.answers import FormError
 from specs_core.errors import SpecsError
 
 _LOG = logging.getLogger("specs_lens")
@@ -29,10 +30,11 @@ def shown_on_page() -> Iterator[None]:
     """Turn the errors that the libraries raise on purpose into errors on the page.
 
     Raises:
-        gradio.Error: In place of a SpecsError or an AnnotationError; anything else is a bug and passes.
+        gradio.Error: In place of a SpecsError, an AnnotationError or a FormError; anything else is a bug and
+            passes.
     """
     try:
         yield
-    except (SpecsError, AnnotationError) as error:
+    except (SpecsError, AnnotationError, FormError) as error:
         _LOG.info("shown to the visitor: %s: %s", type(error).__name__, error)
         raise problem(str(error)) from error

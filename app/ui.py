@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 _ASSETS = Path(__file__).parent / "assets"
-_STYLES = ("style.css", "inspect.css", "results.css", "units.css", "cards.css", "rate.css", "analyse.css")
+_STYLES = (
+    "style.css",
+    "inspect.css",
+    "picture.css",
+    "results.css",
+    "evidence.css",
+    "units.css",
+    "cards.css",
+    "rate.css",
+    "analyse.css",
+)
 _SCRIPTS = ("frame.js",)
 _SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"]
 _MONO_FONT = ["ui-monospace", "SFMono-Regular", "DejaVu Sans Mono", "monospace"]

@@ -62,7 +62,7 @@ def apply_units(context: AppContext, shown: Inspection, payload: object) -> Insp
         SpecsError: If the model cannot be loaded.
     """
     firsts = read_firsts(payload, word_count=len(shown.words))
-    return _with_cut(context, shown, _cut_at(shown, (0, *(shown.words[first] for first in firsts))))
+    return with_cut(context, shown, _cut_at(shown, (0, *(shown.words[first] for first in firsts))))
 
 
 def choose_version(context: AppContext, shown: Inspection, payload: object) -> Inspection:
@@ -80,7 +80,7 @@ def choose_version(context: AppContext, shown: Inspection, payload: object) -> I
     wanted = read_text(payload, "version")
     for cut in (shown.automatic, *shown.saved):
         if wanted == (cut.key or AUTOMATIC):
-            return _with_cut(context, shown, cut)
+            return with_cut(context, shown, cut)
     raise FormError("There is no such version of this caption. Press Score to see those that there are.")
 
 
@@ -143,7 +143,13 @@ def _cut_at(shown: Inspection, starts: tuple[int, ...]) -> Cut:
     return Cut(CORRECTED, corrected_version(spans), starts, based_on=based_on)
 
 
-def _with_cut(context: AppContext, shown: Inspection, cut: Cut) -> Inspection:
+def with_cut(context: AppContext, shown: Inspection, cut: Cut) -> Inspection:
+    """Draw the curve of a scored caption over another cut of it.
+
+    Raises:
+        FormError: If the model's file has changed since.
+        SpecsError: If the model cannot be loaded.
+    """
     from specs_core.curve import curve_of_units, curve_record
 
     encoder = encoder_of(context, shown)
@@ -156,7 +162,7 @@ def _with_cut(context: AppContext, shown: Inspection, cut: Cut) -> Inspection:
         memory=context.encoders.memory(encoder).only_kept(),
     )
     record = _signed_record(curve_record(curve, encoder), cut)
-    return replace(shown, cut=cut, record=record, serial=new_serial())
+    return replace(shown, cut=cut, record=record, curve=curve, serial=new_serial())
 
 
 def _signed_record(record: dict[str, Any], cut: Cut) -> dict[str, Any]:

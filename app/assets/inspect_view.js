@@ -1,23 +1,15 @@
-// What the Inspect page shows of one scored caption. Runs once, when the component is mounted, with Gradio's
-// `element`, `props` and `watch`. Text from people is only ever set as textContent; nothing is built from HTML.
-// One unit is chosen at a time: in the curve, in the caption and in the table at once.
+// One unit is chosen at a time: in the curve, in the caption, in the table and in the picture at once.
 
-const host = (id) => document.querySelector(`#${id} .lens-host`);
-const h = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-};
+// ---------------------------------------------------------------- the lines to the server
 
-let view = null;
-let chosen = null;
-let hovered = null;
-
-const inRange = (index) => Number.isInteger(index) && view !== null && index >= 0 && index < view.units.length;
+const ask = (name, detail = {}) =>
+  document.dispatchEvent(new CustomEvent(`lens-ask-${name}`, { detail: { serial: base?.serial ?? "", ...detail } }));
+// Answers on what the page no longer shows are dropped; refusals and whatever names no scoring are heard.
+const hear = (name, act) => document.addEventListener(`lens-answer-${name}`, (event) => {
+  const value = event.detail;
+  if (!value || typeof value !== "object" || (value.serial !== undefined && value.serial !== base?.serial)) return;
+  act(value);
+});
 
 // ---------------------------------------------------------------- choosing a unit
 
@@ -42,23 +34,13 @@ const choose = (index) => {
   chosen = index;
   showDetails();
   mark();
+  showHeat();
+  rememberView();
 };
 const hover = (index) => {
   if (index === hovered) return;
   hovered = index;
   mark();
-};
-const chooseByKey = (event) => {
-  const last = view.units.length - 1;
-  const now = chosen ?? 0;
-  const steps = {
-    ArrowRight: now + 1, ArrowDown: now + 1, ArrowLeft: now - 1, ArrowUp: now - 1, Home: 0, End: last,
-    Enter: Number(event.target.dataset.unit), " ": Number(event.target.dataset.unit),
-  };
-  if (!(event.key in steps) || event.ctrlKey || event.metaKey || event.altKey) return;
-  event.preventDefault();
-  choose(Math.min(Math.max(steps[event.key], 0), last));
-  document.querySelector(`#units [data-unit="${chosen}"]`)?.focus();
 };
 const links = (index) => ({
   "data-unit": index,
@@ -66,97 +48,47 @@ const links = (index) => ({
   onmouseenter: () => hover(index),
   onmouseleave: () => hover(null),
 });
-
-// ---------------------------------------------------------------- the parts
-
-const figure = (name, value, big) =>
-  h("span", {}, h("span", { class: "lens-k" }, name), " ", h("span", { class: big ? "lens-big" : "lens-v" }, value));
-
-const showHeadline = () => {
-  const values = view ?? { score: "—", cosine: "—", tokens: "—", units: null, dips: "", has_dips: false };
-  const count = figure("units", values.units ? String(values.units.length) : "—");
-  const tokens = figure("tokens", values.tokens);
-  if (values.over) tokens.append(h("span", { class: "lens-k" }, " (not all read)"));
-  host("headline").replaceChildren(
-    h("div", { class: "lens-headline" }, figure("SPECS", values.score, true), figure("cosine", values.cosine), tokens,
-      count, h("span", { class: values.has_dips ? "lens-dip" : "lens-k" }, values.dips),
-      view ? h("span", { class: "lens-k lens-by" }, `by ${view.model}`) : null));
+const focusUnit = () => document.querySelector(`#units [data-unit="${chosen}"]`)?.focus();
+const stepTo = (key) => {
+  const last = view.units.length - 1;
+  const now = chosen ?? 0;
+  const places = { ArrowRight: now + 1, ArrowDown: now + 1, ArrowLeft: now - 1, ArrowUp: now - 1, Home: 0, End: last };
+  return key in places ? Math.min(Math.max(places[key], 0), last) : null;
 };
-
-const showNotices = () => {
-  host("notices").replaceChildren(...(view?.notices ?? []).map((text) => h("p", { class: "lens-note" }, text)));
+const keyOnUnit = (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const at = Number(event.currentTarget.dataset.unit);
+  const place = event.key === "Enter" || event.key === " " ? at : stepTo(event.key);
+  if (place === null) return;
+  event.preventDefault();
+  event.stopPropagation();
+  choose(place);
+  focusUnit();
 };
-
-const showCaption = () => {
-  const into = host("units");
-  if (!view) {
-    into.replaceChildren(h("p", { class: "lens-k" },
-      "Your caption appears here, cut into its detail units. Dips stand out: a wavy line under the words and a " +
-      "triangle in the curve. Choose a unit in either to see both."));
+const typing = (target) => target.closest?.("input, textarea, select, [contenteditable], [role=slider], [role=tab], .lens-surface, dialog");
+// Wherever else the keys go, the arrows walk the units and a few keys change them.
+const keyOnPage = (event) => {
+  if (!view || event.defaultPrevented || typing(event.target) || !element.isConnected) return;
+  if (document.getElementById("curve")?.offsetParent === null) return;  // another page is open
+  if (event.ctrlKey || event.metaKey) {
+    const letter = event.key.toLowerCase();
+    if (event.altKey || surfaceIsOpen() || !["z", "y"].includes(letter)) return;
+    event.preventDefault();
+    if (letter === "y" || event.shiftKey) redoChange(); else undoChange();
     return;
   }
-  const list = h("div", { class: "lens-caption", role: "listbox", "aria-label": "Detail units of the caption", dir: "auto" });
-  view.units.forEach((unit, index) => {
-    const text = unit.text.replace(/\s+$/u, "");
-    const state = unit.dip ? "lens-u lens-u-dip" : unit.beyond ? "lens-u lens-u-beyond" : "lens-u";
-    const spoken = `Unit ${index + 1}: ${text}. ${unit.beyond ? "Beyond the model's tokens." : `Delta ${unit.delta}.`}` +
-      (unit.dip ? " A dip." : "");
-    // The number stays on the line of the first word.
-    const [first] = text.match(/^\S{0,40}/u);
-    list.append(
-      h("span", { class: state, role: "option", "aria-label": spoken, onkeydown: chooseByKey, ...links(index) },
-        h("span", { class: "lens-first" }, h("sup", { "aria-hidden": "true" }, String(index + 1)), first),
-        text.slice(first.length)),
-      unit.text.slice(text.length) || " ");
-  });
-  into.replaceChildren(list);
-};
-
-const showDetails = () => {
-  const into = host("details");
-  if (!inRange(chosen)) {
-    into.replaceChildren(h("p", { class: "lens-k" }, "Choose a unit in the caption or in the curve."));
-    return;
+  if (event.altKey) return;
+  if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
+    event.preventDefault();
+    choose(chosen === null ? 0 : stepTo(event.key));
+  } else if (inRange(chosen) && !surfaceIsOpen() && ["Delete", "Backspace", "F2", "Insert"].includes(event.key)) {
+    event.preventDefault();
+    if (event.key === "F2") startEdit(chosen);
+    else if (event.key === "Insert") startEdit(chosen, true);
+    else toggleUnit(chosen);
   }
-  const unit = view.units[chosen];
-  const line = h("p", { class: "lens-unit-line" }, h("b", { dir: "auto" }, `${chosen + 1} · ${unit.text.trim()}`));
-  if (!unit.beyond) {
-    line.append(" ",
-      h("span", { class: unit.dip ? "lens-dip" : "lens-v" }, `${unit.dip ? "▼ " : ""}${unit.delta === "—" ? "no delta" : unit.delta}`),
-      " ", h("span", { class: "lens-k" }, `cosine ${unit.cosine} · ${unit.tokens} token${unit.tokens === 1 ? "" : "s"}`));
-  }
-  into.replaceChildren(
-    h("div", { "aria-live": "polite" }, line, h("p", { class: "lens-k" }, unit.explanation)));
 };
-
-const showTable = () => {
-  const head = h("tr", {}, h("th", { scope: "col" }, "#"), h("th", { scope: "col" }, "unit"),
-    h("th", { scope: "col", class: "lens-n" }, "cosine"), h("th", { scope: "col", class: "lens-n" }, "delta"),
-    h("th", { class: "lens-bar-cell", "aria-hidden": "true" }));
-  const rows = view.units.map((unit, index) => {
-    const bar = h("i", { class: unit.dip ? "lens-bar lens-bar-dip" : unit.falls ? "lens-bar lens-bar-falls" : "lens-bar" });
-    bar.style.width = `${Math.round(unit.bar * 100)}%`;
-    return h("tr", { class: unit.dip ? "lens-row-dip" : null, ...links(index) },
-      h("td", { class: "lens-k" }, String(index + 1)), h("td", { class: "lens-unit-text", dir: "auto" }, unit.text.trim()),
-      unit.beyond ? h("td", { class: "lens-k lens-n", colspan: "2" }, "beyond the context") : h("td", { class: "lens-n" }, unit.cosine),
-      unit.beyond ? null : h("td", { class: unit.dip ? "lens-n lens-dip" : "lens-n" }, unit.dip ? `▼ ${unit.delta}` : unit.delta),
-      h("td", { class: "lens-bar-cell", "aria-hidden": "true" }, bar));
-  });
-  host("units-table").replaceChildren(h("table", { class: "lens-table" }, h("thead", {}, head), h("tbody", {}, ...rows)));
-};
-
-const save = (text, type, name) => {
-  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-};
-const showDownloads = () => {
-  host("downloads").replaceChildren(
-    h("button", { type: "button", class: "lens-button", id: "download-csv",
-      onclick: () => save(view.csv, "text/csv", "specs-curve.csv") }, "CSV"),
-    h("button", { type: "button", class: "lens-button", id: "download-json",
-      onclick: () => save(view.json, "application/json", "specs-curve.json") }, "JSON"));
-};
+const surfaceIsOpen = () => document.getElementById("caption-card")?.classList.contains("lens-editing") ?? false;
 
 // ---------------------------------------------------------------- the curve
 
@@ -207,11 +139,10 @@ const followCurve = () => {
   resized.observe(document.body);
   setTimeout(() => over.abort(), 2000);
 };
-const show = () => {
-  const next = props.value && typeof props.value === "object" ? props.value : null;
-  const isNew = next?.serial !== view?.serial;
-  view = next;
-  if (isNew) chosen = view ? deepestDip() : null;
+// Draw whatever is shown of `view`; the curve is drawn by its own component.
+const draw = () => {
+  view = edited ?? base;
+  if (!inRange(chosen)) chosen = view && chosen !== null ? view.units.length - 1 : null;
   showHeadline();
   showNotices();
   showCaption();
@@ -219,15 +150,32 @@ const show = () => {
   if (view) {
     showDetails();
     showTable();
-    showDownloads();
+    if (!host("downloads").childElementCount) showDownloads();
   }
   mark();
-  if (view && isNew) followCurve();
 };
-const start = () => {
-  if (!host("headline") || !host("units") || !host("downloads")) { setTimeout(start, 30); return; }
-  show();
-  watchPlot();
+const show = () => {
+  const next = props.value && typeof props.value === "object" ? props.value : null;
+  const isNew = next?.serial !== base?.serial;
+  if (!isNew && next) next.item ||= base.item;  // it was stored since
+  base = next;
+  if (isNew) {
+    forgetChanges();
+    evidence = null;
+    view = base;
+    chosen = view ? wantedUnit() ?? deepestDip() : null;
+    forgetHeat();
+  }
+  draw();
+  if (base && isNew) {
+    ask("evidence");
+    followCurve();
+    rememberView();
+    showHeat();
+  }
 };
-start();
-watch("value", show);
+hear("evidence", (value) => {
+  if (value.view === "problem") { evidence = { serial: base?.serial, units: [], step: null, note: value.problem, f_clip_score: "" }; }
+  else evidence = value;
+  draw();
+});

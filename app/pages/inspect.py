@@ -12,15 +12,23 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from PIL import Image
 
+from app.addresses import NamedItem, open_item, read_settings, recognise
+from app.evidence import Evidence
+from app.evidence import kept as kept_evidence
 from app.examples import load_examples
 from app.inspection import Inspection, inspect_caption, store_item
-from app.models import chip_text, chosen_checkpoint, default_choice, describe, model_choices
-from app.pages import unit_editor
+from app.models import chip_text, choice_of, chosen_checkpoint, default_choice, describe, model_choices
+from app.pages import inspect_channels, unit_editor
+from app.pages.inspect_channels import changed_caption
 from app.picture_input import PictureInput
 from app.problems import problem, shown_on_page
 from app.views.curve import curve_figure, empty_figure
-from app.views.inspection import inspection_view, photograph_notice
+from app.views.evidence import evidence_view
+from app.views.inspection import inspection_view, legend, photograph_notice
 from app.views.units import editing_view
+from app.views.what_if import what_if_view
+from app.what_if import WhatIf, merged_record
+from app.what_if import kept as kept_what_if
 from specs_core.errors import ImageError
 from specs_core.segmentation import SEGMENTERS
 
@@ -36,6 +44,13 @@ const put = () => { element.querySelector(".lens-host").textContent = props.valu
 put();
 watch("value", put);
 """
+_SCRIPTS = (
+    "inspect_parts.js",
+    "inspect_view.js",
+    "what_if.js",
+    "picture.js",
+    "address.js",
+)
 _HOST = {"html_template": _TEXT_TEMPLATE, "js_on_load": None, "apply_default_css": False}
 _MAX_THRESHOLD = 0.2
 
@@ -71,6 +86,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         chip: The header's chip, which names the chosen model.
     """
     state = gr.State(None)
+    opened = gr.State(None)
     with gr.Row(elem_classes="lens-two", equal_height=False):
         with gr.Column(elem_classes="lens-col", elem_id="inspect-inputs"):
             with gr.Column(elem_classes="lens-card lens-picture"):
@@ -86,6 +102,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                     placeholder="Drop an image here\n- or -\nClick to choose one (JPEG, PNG or WEBP)",
                     buttons=["fullscreen"],
                 )
+                gr.HTML(elem_id="picture-tools", **_HOST)
             with gr.Column(elem_classes="lens-card"):
                 caption = gr.Textbox(
                     label="Caption (Ctrl+Enter scores it)",
@@ -144,8 +161,10 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             with gr.Column(elem_classes="lens-card", elem_id="caption-card"):
                 editor = unit_editor.component()
                 gr.HTML(elem_id="units", **_HOST)
+                gr.HTML(legend(), js_on_load=None, apply_default_css=False, elem_id="legend")
             with gr.Column(elem_classes="lens-card lens-needs-result", elem_id="details-card"):
                 gr.HTML(elem_id="details", **_HOST)
+                gr.HTML(elem_id="what-if", **_HOST)
             with gr.Column(elem_classes="lens-card lens-needs-result", elem_id="table-card"):
                 gr.HTML(elem_id="units-table", **_HOST)
                 with gr.Row(elem_classes="lens-actions"):
@@ -154,10 +173,11 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     inspection = gr.HTML(
         None,
         html_template=" ",
-        js_on_load=(_ASSETS / "inspect_view.js").read_text(encoding="utf-8"),
+        js_on_load="\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS),
         apply_default_css=False,
         elem_id="inspection",
     )
+    lines = inspect_channels.channels()
 
     def within_range(cut: float) -> float:
         # Zero first: max() keeps it when the other value is not a number, which an event can send.
@@ -170,11 +190,20 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             threshold=cut,
             notes=shown.notes,
             serial=shown.serial,
+            item=shown.item,
+            settings={
+                "model": choice_of(context.settings, shown.model),
+                "segmenter": shown.automatic.segmenter,
+                "threshold": cut,
+            },
         )
+
+    def figure_of(record: dict[str, Any], cut: float) -> Any:
+        return curve_figure(record, threshold=within_range(cut))
 
     def draw(shown: Inspection, cut: float) -> tuple[Any, Any]:
         cut = within_range(cut)
-        return curve_figure(shown.record, threshold=cut), view_of(shown, cut)
+        return figure_of(shown.record, cut), view_of(shown, cut)
 
     def score(
         path: str | None,
@@ -182,10 +211,11 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         chosen: str | None,
         units: str,
         cut: float,
+        named: NamedItem | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio finds it by this default
     ) -> tuple[Any, ...]:
         with shown_on_page():
-            shown = inspect_caption(
+            scored = inspect_caption(
                 context,
                 image_path=path,
                 caption=text,
@@ -194,12 +224,23 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 on_stage=lambda share, words: progress(share, desc=words),
                 on_download=_download_progress(progress),
             )
+            shown = recognise(context, scored, named)
         return (shown, *draw(shown, cut), editing_view(shown), gr.Column(visible=shown.needs_other_model))
 
-    def redraw(shown: Inspection | None, cut: float) -> tuple[Any, Any]:
+    def redraw(
+        shown: Inspection | None, cut: float, gathered: Evidence | None, edited: WhatIf | None
+    ) -> tuple[Any, ...]:
         if shown is None:
-            return gr.skip(), gr.skip()
-        return draw(shown, cut)
+            return (gr.skip(),) * 4
+        cut = within_range(cut)
+        figure, view = draw(shown, cut)
+        known, changed = kept_evidence(gathered, shown), kept_what_if(edited, shown)
+        return (
+            figure if changed is None else figure_of(merged_record(shown, changed), cut),
+            view,
+            gr.skip() if known is None else evidence_view(known, threshold=cut),
+            gr.skip() if changed is None else what_if_view(shown, changed, threshold=cut),
+        )
 
     def check_image(path: str | None) -> Any:
         from specs_core.images import read_image
@@ -222,6 +263,21 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             progress(0.01, desc="Asking for the file of specs")
             context.encoders.get("specs", on_progress=_download_progress(progress))
         return gr.Dropdown(value="specs")
+
+    def open_settings(event: gr.EventData) -> tuple[Any, ...]:
+        with shown_on_page():
+            chosen = read_settings(context, event._data)
+        # Gradio has no value that leaves a component as it is in the midst of others but an empty update.
+        return tuple(
+            gr.update() if value is None else gr.update(value=value)
+            for value in (chosen.model, chosen.segmenter, chosen.threshold)
+        )
+
+    def open_address(event: gr.EventData) -> tuple[Any, ...]:
+        settings = open_settings(event)
+        with shown_on_page():
+            named, picture = open_item(context, event._data)
+        return (named, picture, named.caption, *settings)
 
     def use_example(event: gr.EventData) -> tuple[Any, str]:
         drawn = load_examples()
@@ -248,14 +304,34 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
     scoring: dict[str, Any] = {
         "fn": score,
-        "inputs": [image, caption, model, segmenter, threshold],
+        "inputs": [image, caption, model, segmenter, threshold, opened],
         "outputs": [state, plot, inspection, editor, photo],
         **model_work,
     }
+    scoring["cancels"] = inspect_channels.wire(
+        context,
+        lines,
+        state=state,
+        threshold=threshold,
+        plot=plot,
+        draw=figure_of,
+        within_range=within_range,
+    )
     score_button.click(**scoring)
-    threshold.change(redraw, [state, threshold], [plot, inspection], trigger_mode="always_last", **quick)
+    lines.adopt.ask(changed_caption, [state, lines.edited], caption, **quick).success(**scoring)
+    threshold.change(
+        redraw,
+        [state, threshold, lines.gathered, lines.edited],
+        [plot, inspection, lines.evidence, lines.what_if],
+        trigger_mode="always_last",
+        **quick,
+    )
     image.input(check_image, image, image, **quick)
     model.change(tell_model, model, [model_note, chip], **quick)
+    lines.settings.ask(open_settings, None, [model, segmenter, threshold], **quick)
+    lines.open.ask(
+        open_address, None, [opened, image, caption, model, segmenter, threshold], **quick
+    ).success(**scoring)
     switch_button.click(switch_to_specs, None, model, **model_work).success(**scoring)
     if examples is not None:
         examples.choose(use_example, None, [image, caption], **quick).success(**scoring)

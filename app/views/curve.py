@@ -246,9 +246,8 @@ def _line_before(numbers: list[int], before: list[float | None]) -> go.Scatter:
     return go.Scatter(
         x=numbers,
         y=before,
-        mode="lines+markers",
-        line={"color": _SOFT, "width": 1.5, "dash": "dot"},
-        marker={"size": 4, "color": _SOFT},
+        mode="lines",
+        line={"color": _SOFT, "width": 2, "dash": "dot"},
         hoverinfo="skip",
         cliponaxis=False,
         connectgaps=True,

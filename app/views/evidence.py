@@ -42,7 +42,7 @@ def evidence_view(evidence: Evidence, *, threshold: float) -> dict[str, Any]:
     return {
         "serial": str(evidence.serial),
         "step": None if step is None else [step.done, step.total],
-        "f_clip_score": "" if attribution is None else signed(_SCALE * attribution["f_clip_score"], 2),
+        "f_clip_score": "" if attribution is None else signed(attribution["f_clip_score"], 4),
         "note": record["attribution_note"],
         "units": [
             {

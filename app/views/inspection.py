@@ -81,8 +81,7 @@ def explain_unit(unit: dict[str, Any], *, number: int, context_length: int) -> s
         return (
             f"Read in order, this unit lowers the similarity from {unsigned(similarity - delta)} to "
             f"{unsigned(similarity)}: a dip. The model finds less of it in the image than of what stands "
-            "before it. That is a hint where to look, not a verdict; small, rare or hard-to-see "
-            "details dip as well."
+            "before it."
         )
     if delta < 0:
         return (
@@ -113,6 +112,22 @@ def _notices(record: dict[str, Any], context_length: int, notes: tuple[str, ...]
     return notices
 
 
+def legend() -> str:
+    """Return the words, as HTML, on how the marks in the caption and the table are to be read."""
+    return (
+        '<ul class="lens-legend">'
+        '<li><i class="lens-mark lens-mark-dip">▼ dip</i> read in order, the unit lowers the similarity by '
+        "more than the threshold.</li>"
+        '<li><i class="lens-mark">not a verdict</i> a small, rare or hard-to-see detail dips as well, and a '
+        "false one can hide among true ones.</li>"
+        '<li><i class="lens-mark lens-mark-unsure">? uncertain</i> only one of the two views, in order and '
+        "left out of the whole caption, calls the unit wrong.</li>"
+        '<li><i class="lens-mark"><span class="lens-for">words</span> <span class="lens-against">words</span>'
+        "</i> the image speaks for the first kind and against the second, underlined where misaligned "
+        "(CLIP4DM).</li></ul>"
+    )
+
+
 def _is_beyond(unit: dict[str, Any]) -> bool:
     return unit["similarity"] is None and not unit.get("off")
 
@@ -138,6 +153,8 @@ def inspection_view(
     threshold: float = 0.0,
     notes: tuple[str, ...] = (),
     serial: int = 0,
+    item: str = "",
+    settings: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return everything that the page's script shows of one scored caption.
 
@@ -147,6 +164,8 @@ def inspection_view(
         threshold: A dip is a delta below minus this, in cosine.
         notes: Plain sentences about the image.
         serial: Tells one scoring from another; the page keeps the chosen unit while it stays the same.
+        item: The name that image and caption go by in an address, "" for none.
+        settings: What else belongs into an address: model, segmenter, threshold.
     """
     record = with_threshold(record, threshold)
     deltas = [abs(unit["delta"]) for unit in record["units"] if unit["delta"] is not None]
@@ -154,6 +173,8 @@ def inspection_view(
     dips = sum(unit["dip"] for unit in record["units"])
     return {
         "serial": str(serial),
+        "item": item,
+        "settings": settings or {},
         "model": record["model"],
         "score": _number(record["score"]),
         "cosine": _number(record["similarity"]),

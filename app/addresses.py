@@ -1,0 +1,165 @@
+"""Views that an address names: an item, and the settings with which it is looked at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from app.answers import FormError, read_item_id, read_text
+from app.examples import load_examples
+from app.inspection import Inspection
+from app.models import chosen_checkpoint
+from app.unit_editing import with_cut
+from specs_core.errors import UnknownModelError
+from specs_core.segmentation import SEGMENTERS
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from app.context import AppContext
+
+_EXAMPLE = "example-"
+
+
+@dataclass(frozen=True)
+class NamedItem:
+    """An image and a caption that go by a name.
+
+    Attributes:
+        name: What stands in the address as ``item``.
+        image_sha256: Of the image's pixels.
+        caption: The caption.
+        version: Name of the version of its units; "" for that of the segmenter.
+    """
+
+    name: str
+    image_sha256: str
+    caption: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a caption is looked at; None for what the address does not say.
+
+    Attributes:
+        model: Choice of a model.
+        segmenter: Name of a segmenter.
+        threshold: Dip threshold, a cosine difference of 0 or more.
+    """
+
+    model: str | None
+    segmenter: str | None
+    threshold: float | None
+
+
+def read_settings(context: AppContext, payload: object) -> Settings:
+    """Read the settings out of an address.
+
+    Args:
+        context: The open context.
+        payload: The request, with the texts ``model``, ``units`` and ``threshold``, "" for none.
+
+    Raises:
+        FormError: If one of them is none that the page has.
+    """
+    model, segmenter, written = (read_text(payload, name) for name in ("model", "units", "threshold"))
+    if model:
+        try:
+            chosen_checkpoint(context.settings, model)
+        except UnknownModelError as error:
+            raise FormError(f"The link's model cannot be chosen here: {error}.") from error
+    if segmenter and segmenter not in SEGMENTERS:
+        raise FormError(f"The link's units are made by {segmenter[:40]!r}, which is not known here.")
+    try:
+        threshold = float(written) if written else None
+    except ValueError:
+        threshold = math.nan
+    if threshold is not None and not 0 <= threshold <= 2:
+        raise FormError("The link's dip threshold is no number from 0 on.")
+    return Settings(model or None, segmenter or None, threshold)
+
+
+def open_item(context: AppContext, payload: object) -> tuple[NamedItem, Image]:
+    """Return the image and the caption that an address names.
+
+    Args:
+        context: The open context.
+        payload: The request; ``item`` is an example's name or the id of a stored item.
+
+    Raises:
+        FormError: If there is no such item here, or its image is gone.
+        AnnotationError: If the database fails.
+        ImageError: If its image cannot be read.
+    """
+    from annotations.errors import UnknownRecordError
+    from annotations.items import get_item
+    from app.pictures import pixel_sha256
+    from specs_core.images import read_image
+
+    name = read_text(payload, "item")
+    if name.startswith(_EXAMPLE):
+        for named in named_examples():
+            if named.name == name:
+                path = next(one.path for one in load_examples() if _stem(one.image) in name)
+                return named, read_image(path)
+        raise FormError("The link names an example that is not here.")
+    item_id = read_item_id(payload)
+    try:
+        item = get_item(context.engine, item_id)
+    except UnknownRecordError as error:
+        raise FormError("The link names a caption that is not stored on this server.") from error
+    path = context.pictures.find(item.image_id)
+    if item.deleted_at is not None or path is None:
+        raise FormError("The link names a caption that has been deleted here.")
+    image = read_image(path)
+    return NamedItem(item_id, pixel_sha256(image), item.caption, item.segmenter_version), image
+
+
+def recognise(context: AppContext, shown: Inspection, opened: NamedItem | None) -> Inspection:
+    """Return a scored caption under the name that it goes by, with the units that belong to the name.
+
+    Args:
+        context: The open context.
+        shown: The scored caption.
+        opened: What an address named last, if anything.
+
+    Raises:
+        FormError: If the model's file has changed meanwhile.
+        SpecsError: If the model cannot be loaded.
+    """
+    for named in (*(() if opened is None else (opened,)), *named_examples()):
+        if (named.image_sha256, named.caption) != (shown.image_sha256, shown.caption):
+            continue
+        shown = replace(shown, item=named.name)
+        if named.version in ("", shown.automatic.version):
+            return shown
+        for cut in shown.saved:
+            if cut.version == named.version:
+                return with_cut(context, shown, cut)
+        note = (
+            f"The link is to the units of {named.version}; these are those of {shown.automatic.version}, so "
+            "they may differ."
+        )
+        return replace(shown, notes=(*shown.notes, note))
+    return shown
+
+
+@cache
+def named_examples() -> tuple[NamedItem, ...]:
+    """Return the examples with both of their captions."""
+    from app.pictures import pixel_sha256
+    from specs_core.images import read_image
+
+    named = []
+    for example in load_examples():
+        sha256 = pixel_sha256(read_image(example.path))
+        for kind, caption in (("true", example.caption), ("false", example.false_caption)):
+            named.append(NamedItem(f"{_EXAMPLE}{_stem(example.image)}-{kind}", sha256, caption))
+    return tuple(named)
+
+
+def _stem(filename: str) -> str:
+    return filename.rsplit(".", 1)[0]

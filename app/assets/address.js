@@ -1,0 +1,73 @@
+// The address of the view: what is shown and how, so that it can be sent. `item` names an image and a caption that the
+// server has (an example, or one that was stored by "Copy link"); without it the settings stand there all the same.
+
+const wanted = new URLSearchParams(location.search);
+let wantedOnce = Number.parseInt(wanted.get("unit") ?? "", 10);
+let sharing = false;
+
+// The unit that the address names, for the caption that it names, once.
+const wantedUnit = () => {
+  const index = wantedOnce - 1;
+  wantedOnce = Number.NaN;
+  return inRange(index) ? index : null;
+};
+const rememberView = () => {
+  if (!base) return;
+  const address = new URL(location.href);
+  const put = (name, value) => (value === null || value === "" ? address.searchParams.delete(name) : address.searchParams.set(name, value));
+  put("item", base.item);
+  put("model", base.settings.model);
+  put("units", base.settings.segmenter);
+  put("threshold", base.settings.threshold ? String(base.settings.threshold) : null);
+  put("unit", edited || chosen === null ? null : String(chosen + 1));
+  put("words", wordsShaded ? null : "off");
+  put("heat", heatOn ? "on" : null);
+  if (address.href !== location.href) history.replaceState(history.state, "", address);
+};
+const tellShare = (text) => {
+  const note = document.getElementById("share-note");
+  if (note) note.textContent = text;
+};
+const copyAddress = async () => {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    tellShare("Link copied.");
+  } catch {
+    tellShare("The link stands in the address bar.");
+  }
+};
+const shareView = () => {
+  if (edited) { tellShare("Score the changed caption first; then its view can be sent."); return; }
+  if (base.item) { rememberView(); copyAddress(); return; }
+  sharing = true;
+  tellShare("Storing …");
+  ask("share");
+};
+hear("share", (value) => {
+  if (!sharing) return;
+  sharing = false;
+  if (value.view === "problem") { tellShare(value.problem); return; }
+  base.item = value.item;
+  rememberView();
+  copyAddress();
+});
+const openAddress = () => {
+  wordsShaded = wanted.get("words") !== "off";
+  heatOn = wanted.get("heat") === "on";
+  const settings = Object.fromEntries(["item", "model", "units", "threshold"].map((name) => [name, wanted.get(name) ?? ""]));
+  if (settings.item) ask("open", settings);
+  else if (Object.values(settings).some(Boolean)) ask("settings", settings);
+};
+
+// ---------------------------------------------------------------- together
+
+const start = () => {
+  if (!["headline", "units", "downloads", "what-if", "picture-tools"].every(host)) { setTimeout(start, 30); return; }
+  show();
+  watchPlot();
+  watchPicture();
+  openAddress();
+};
+document.addEventListener("keydown", keyOnPage);
+start();
+watch("value", show);

@@ -36,7 +36,7 @@ class StandInEncoder:
     def image_features(self, images: list[Image.Image]) -> Any:
         return np.array([[1.0, 0.0]], dtype=np.float32)
 
-    def prefix_features(self, units: tuple[Any, ...]) -> Any:
+    def prefix_features(self, units: tuple[Any, ...], *, memory: object = None) -> Any:
         cosines = np.linspace(0.3, 0.2, len(units))
         features = np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float32)
         return SimpleNamespace(features=features, tokens=np.full(len(units), 5), total_tokens=12)

@@ -66,7 +66,7 @@ def test_inspection_view_with_a_threshold_tells_the_same_numbers_with_other_dips
 def test_inspection_view_says_what_each_units_numbers_mean() -> None:
     explanations = [unit["explanation"] for unit in inspection_view(record(), context_length=248)["units"]]
     for words, text in zip(
-        ("starts here", "a hint where to look", "raises", "beyond the model's 248"),
+        ("starts here", "a dip", "raises", "beyond the model's 248"),
         explanations,
         strict=True,
     ):

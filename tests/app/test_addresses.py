@@ -1,0 +1,112 @@
+"""Views that an address names."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from annotations.items import delete_item
+from app import unit_editing
+from app.addresses import named_examples, open_item, read_settings, recognise
+from app.answers import FormError
+from app.context import AppContext, open_context
+from app.examples import load_examples
+from app.inspection import Inspection, inspect_caption, store_item
+from app.settings import Settings
+
+CAPTION = "A drawing of a few things. A red disc floats on the left. A blue square stands on the right."
+
+
+@pytest.fixture
+def context(tiny_checkpoint: Path, tmp_path: Path) -> Iterator[AppContext]:
+    opened = open_context(Settings(data=tmp_path / "data", db=None, model=str(tiny_checkpoint)))
+    yield opened
+    opened.engine.dispose()
+
+
+def scored(context: AppContext, image: Path, caption: str = CAPTION) -> Inspection:
+    return inspect_caption(
+        context,
+        image_path=str(image),
+        caption=caption,
+        model=context.settings.model,
+        segmenter="dependency",
+    )
+
+
+def test_a_stored_item_is_opened_again_by_its_id(
+    context: AppContext, drawn_image: Path, tmp_path: Path
+) -> None:
+    shown = scored(context, drawn_image)
+    item_id = store_item(context, shown)
+    named, picture = open_item(context, {"item": item_id})
+    picture.save(tmp_path / "again.png")
+    again = recognise(context, scored(context, tmp_path / "again.png", named.caption), named)
+    assert again.item == item_id
+    assert again.record["units"] == shown.record["units"]
+    # Another caption is not that item, whatever was opened last.
+    assert recognise(context, scored(context, drawn_image, "A cat."), named).item == ""
+
+
+def test_an_item_with_corrected_units_is_opened_with_them(context: AppContext, drawn_image: Path) -> None:
+    shown = scored(context, drawn_image)
+    corrected = unit_editing.apply_units(context, shown, {"firsts": [3]})
+    saved = unit_editing.save_units(context, corrected, {"rater": "Ada"})
+    named, _ = open_item(context, {"item": store_item(context, saved)})
+    again = recognise(context, scored(context, drawn_image), named)
+    assert again.cut == saved.cut
+    assert len(again.record["units"]) == 2
+    # Where the correction is not there, the page says so instead of passing other units off as it.
+    lost = recognise(context, replace(scored(context, drawn_image), saved=()), named)
+    assert "may differ" in lost.notes[-1]
+
+
+def test_every_example_goes_by_a_name_with_both_captions(context: AppContext) -> None:
+    assert len({named.name for named in named_examples()}) == 2 * len(load_examples())
+    for named in named_examples():
+        opened, picture = open_item(context, {"item": named.name})
+        assert opened == named
+        assert picture.width > 0
+    example = load_examples()[0]
+    shown = recognise(context, scored(context, example.path, example.false_caption), None)
+    assert shown.item.endswith("-false")
+    assert shown.item.startswith("example-")
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("example-9-true", "example that is not here"),
+        ("0" * 32, "not stored on this server"),
+        ("../../etc/passwd", "does not say which caption"),
+        ("", "does not say which caption"),
+    ],
+)
+def test_a_name_that_nothing_goes_by_is_told(context: AppContext, item: str, message: str) -> None:
+    with pytest.raises(FormError, match=message):
+        open_item(context, {"item": item})
+
+
+def test_a_deleted_item_is_not_opened(context: AppContext, drawn_image: Path) -> None:
+    item_id = store_item(context, scored(context, drawn_image))
+    delete_item(context.engine, item_id)
+    with pytest.raises(FormError, match="has been deleted here"):
+        open_item(context, {"item": item_id})
+
+
+def test_settings_of_an_address_are_read_and_what_the_page_has_not_is_refused(context: AppContext) -> None:
+    found = read_settings(context, {"model": "scenes", "units": "grammar", "threshold": "0.02"})
+    assert (found.model, found.segmenter, found.threshold) == ("scenes", "grammar", 0.02)
+    empty = read_settings(context, {})
+    assert (empty.model, empty.segmenter, empty.threshold) == (None, None, None)
+    for payload, message in [
+        ({"model": "/etc/passwd"}, "model cannot be chosen here"),
+        ({"units": "none"}, "units are made by 'none'"),
+        ({"threshold": "deep"}, "no number from 0 on"),
+        ({"threshold": "nan"}, "no number from 0 on"),
+        ({"threshold": "-1"}, "no number from 0 on"),
+        ({"threshold": ["1"]}, "has to be text"),
+    ]:
+        with pytest.raises(FormError, match=message):
+            read_settings(context, payload)

@@ -1,0 +1,109 @@
+"""The evidence on the Inspect page, as it is gathered and as it is shown."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.context import AppContext, open_context
+from app.evidence import Evidence, gather, kept
+from app.inspection import Inspection, inspect_caption
+from app.reporting import Step
+from app.settings import Settings
+from app.views.evidence import evidence_view
+from specs_core.evidence import evidence_record
+
+CAPTION = "A drawing of a few things. A red disc floats, on the left. A blue 🚗 square stands on the right."
+
+
+@pytest.fixture(scope="module")
+def context(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
+    opened = open_context(Settings(data=tmp_path_factory.mktemp("data"), db=None, model=str(tiny_checkpoint)))
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def shown(context: AppContext, drawn_image: Path) -> Inspection:
+    return inspect_caption(
+        context,
+        image_path=str(drawn_image),
+        caption=CAPTION,
+        model=context.settings.model,
+        segmenter="dependency",
+    )
+
+
+def test_words_come_first_and_the_last_step_is_the_whole_evidence(
+    context: AppContext, shown: Inspection
+) -> None:
+    steps = list(gather(context, shown))
+    assert steps[0].step == Step(0, len(shown.record["units"]))
+    assert steps[0].record["attribution"]["words"]
+    assert "leave_one_out" not in steps[0].record["units"][0]
+    encoder = context.encoders.get(shown.model)
+    assert steps[-1].step is None
+    assert steps[-1].record == evidence_record(encoder, shown.image_features, shown.curve)
+
+
+def test_pieces_of_a_unit_are_its_text_and_its_words_carry_their_value(
+    context: AppContext, shown: Inspection
+) -> None:
+    last = list(gather(context, shown))[-1]
+    view = evidence_view(last, threshold=0)
+    words = last.record["attribution"]["words"]
+    for unit, row in zip(last.record["units"], view["units"], strict=True):
+        assert "".join(piece[0] for piece in row["pieces"]) == unit["text"]
+    shaded = [piece for row in view["units"] for piece in row["pieces"] if piece[1] is not None]
+    assert [piece[0] for piece in shaded] == [word["text"] for word in words]
+    assert max(abs(piece[1]) for piece in shaded) == 1
+    assert [piece[2] for piece in shaded] == [word["misaligned"] for word in words]
+
+
+def made(delta: float | None, gain: float | None, *, gathered: bool = True) -> Evidence:
+    unit = {"text": "A cat.", "start": 0, "end": 6, "tokens": 2, "similarity": 0.2, "score": 0.6}
+    record = {
+        "provenance": {"segmenter_version": "v", "dip_threshold": 0.0},
+        "units": [{**unit, "delta": delta, "dip": False}],
+        "attribution": None,
+        "attribution_note": "Words are not attributed.",
+    }
+    if gathered:
+        record["units"][0]["leave_one_out"] = gain
+    return Evidence(7, record, None if gathered else Step(3, 9))
+
+
+@pytest.mark.parametrize(
+    ("delta", "gain", "threshold", "uncertain", "words"),
+    [
+        (-0.05, -0.04, 0.0, False, "Both views agree: the caption is better without"),
+        (0.05, 0.04, 0.0, False, "Both views agree: the caption is no better"),
+        (-0.05, 0.04, 0.0, True, "Uncertain: it lowers the curve"),
+        (0.05, -0.04, 0.0, True, "Uncertain: the curve does not dip"),
+        (-0.05, -0.04, 0.045, True, "Uncertain: it lowers the curve"),
+        (None, -0.04, 0.0, False, "it takes −0.040 along"),
+    ],
+)
+def test_the_two_views_are_told_with_what_they_say_together(
+    delta: float | None, gain: float, threshold: float, uncertain: bool, words: str
+) -> None:
+    [unit] = evidence_view(made(delta, gain), threshold=threshold)["units"]
+    assert unit["uncertain"] is uncertain
+    assert words in unit["sentence"]
+
+
+def test_evidence_that_is_still_gathered_says_how_far_it_is() -> None:
+    view = evidence_view(made(-0.05, None, gathered=False), threshold=0)
+    assert view["step"] == [3, 9]
+    assert view["units"][0]["gain"] == "…"
+    assert "still being worked out" in view["units"][0]["sentence"]
+    assert view["note"] == "Words are not attributed."
+    assert view["f_clip_score"] == ""
+    assert evidence_view(made(-0.05, None), threshold=0)["units"][0]["gain"] == "—"
+
+
+def test_evidence_of_an_earlier_scoring_is_not_kept(shown: Inspection) -> None:
+    found = made(0.1, 0.1)
+    assert kept(found, shown) is None
+    assert kept(found, replace(shown, serial=7)) is found

@@ -43,6 +43,7 @@ class Encoder:
         context_length: The most tokens that it reads, start- and end-of-text included.
         width: Numbers in a feature (D).
         image_size: Side of the square that images are scaled and cropped to, in pixels.
+        resize_mode: How they are, one of those of `specs_core.images.seen_region`.
         device: Where it runs, such as "cpu".
         dtype: "float32".
         one_pass: Whether all prefixes of a caption share one text pass. A text tower that is not causal
@@ -64,6 +65,7 @@ class Encoder:
         self.weights_sha256 = weights_sha256
         self.context_length = loaded.context_length
         self.image_size = loaded.image_size
+        self.resize_mode = loaded.resize_mode
         self.device = device
         self.dtype = "float32"
         self.texts = TextInput(loaded.model, loaded.tokenizer, context_length=loaded.context_length)
@@ -83,13 +85,12 @@ class Encoder:
             CheckpointError: The model gives numbers that are not finite.
         """
         with torch.inference_mode():
-            parts = [
-                self.model.encode_image(
-                    torch.stack([self._preprocess(image) for image in batch]).to(self.device)
-                )
-                for batch in _batches(images)
-            ]
+            parts = [self.model.encode_image(self.pixels(batch)) for batch in _batches(images)]
         return self.unit_length(parts)
+
+    def pixels(self, images: Sequence[Image.Image]) -> Tensor:
+        """Return what the vision tower reads of N images: (N, 3, S, S), normalised."""
+        return torch.stack([self._preprocess(image) for image in images]).to(self.device)
 
     def text_features(self, captions: Sequence[str]) -> FloatArray:
         """Encode whole captions.

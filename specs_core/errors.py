@@ -30,6 +30,10 @@ class AttributionError(SpecsError, ValueError):
     """The words of a caption cannot be attributed on this model."""
 
 
+class HeatMapError(SpecsError, ValueError):
+    """No heat map can be drawn on this model, or of this change."""
+
+
 class ImageError(SpecsError, ValueError):
     """An image cannot be read, or should not be."""
 

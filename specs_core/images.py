@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from specs_core.errors import ImageError
+from specs_core.errors import ConfigError, ImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 40_000_000
@@ -252,3 +252,37 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         paper = Image.new("RGBA", colours.size, "white")
         return Image.alpha_composite(paper, colours).convert("RGB")
     return image.convert("RGB")
+
+
+def seen_region(
+    size: tuple[int, int], image_size: int, *, resize_mode: str = "shortest"
+) -> tuple[float, float, float, float]:
+    """Return which part of an image a model reads, after its scaling and cropping.
+
+    Args:
+        size: Width and height of the image, in pixels.
+        image_size: Side of the model's square input, in pixels.
+        resize_mode: open_clip's: "shortest" scales the shorter side to the square and crops the other in its
+            middle, "longest" scales the longer one and pads, "squash" scales each by itself.
+
+    Returns:
+        (left, top, right, bottom) of the square in pixels of the image; with "longest" it reaches beyond the
+        image, where the padding is.
+
+    Raises:
+        ConfigError: No such mode.
+    """
+    if resize_mode == "squash":
+        return 0.0, 0.0, float(size[0]), float(size[1])
+    if resize_mode == "shortest":
+        scaled = [int(image_size * side / min(size)) for side in size]
+        before = [round((side - image_size) / 2) for side in scaled]
+    elif resize_mode == "longest":
+        scaled = [round(side * image_size / max(size)) for side in size]
+        before = [-((image_size - side) // 2) for side in scaled]
+    else:
+        raise ConfigError(f"unknown resize mode {resize_mode!r}: choose shortest, longest or squash")
+    per_pixel = [side / after for side, after in zip(size, scaled, strict=True)]
+    left, top = (start * step for start, step in zip(before, per_pixel, strict=True))
+    right, bottom = ((start + image_size) * step for start, step in zip(before, per_pixel, strict=True))
+    return left, top, right, bottom

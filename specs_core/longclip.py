@@ -64,6 +64,8 @@ class LoadedModel:
         image_size: S, in pixels.
         embed_dim: Width of the shared feature space.
         context_length: Tokens that the text tower reads, start- and end-of-text included.
+        resize_mode: What `preprocess` scales to S, and whether it crops or pads: "shortest" side and crop,
+            "longest" side and pad, or both sides, "squash".
     """
 
     model: nn.Module
@@ -72,6 +74,7 @@ class LoadedModel:
     image_size: int
     embed_dim: int
     context_length: int
+    resize_mode: str = "shortest"
 
 
 def load_model(checkpoint: Checkpoint, path: Path) -> LoadedModel:
@@ -375,6 +378,7 @@ def _with_preprocessing(model: nn.Module, config: Mapping[str, Any]) -> LoadedMo
         image_size=int(size[0] if isinstance(size, (tuple, list)) else size),
         embed_dim=int(config["model_cfg"]["embed_dim"]),
         context_length=context_length,
+        resize_mode=str(options["resize_mode"]),
     )
 
 

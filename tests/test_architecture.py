@@ -37,6 +37,7 @@ TENSOR_LIBRARIES = {"torch", "torchvision", "open_clip", "timm"}
 TENSOR_CODE = (
     "specs_core/attribution.py",
     "specs_core/encoder.py",
+    "specs_core/heat_map.py",
     "specs_core/longclip.py",
     "specs_core/prefix_tree.py",
     "specs_core/text_branches.py",

@@ -23,6 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     localisation.add_argument("--json", action="store_true", help="print one JSON object")
     localisation.set_defaults(run=run_localisation)
     _add_specificity(kinds)
+    _add_heat_map(kinds)
 
 
 def _add_specificity(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -60,6 +61,65 @@ def _add_specificity(kinds: argparse._SubParsersAction[argparse.ArgumentParser])
         "--compatibility", action="store_true", help="print the figures of the published computation as well"
     )
     parser.set_defaults(run=run_specificity)
+
+
+def _add_heat_map(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from specs_core.segmentation import SEGMENTERS
+
+    parser = kinds.add_parser(
+        "heatmap",
+        help="does a unit's heat map point at the object that the unit is about?",
+        description="Play the pointing game with the heat maps of units about one object (data: see `specs "
+        "scenes`).",
+    )
+    parser.add_argument("data", type=Path, metavar="SCENES.jsonl")
+    parser.add_argument(
+        "--model", default=None, metavar="NAME", help="model name or file (default: $SPECS_MODEL or scenes)"
+    )
+    parser.add_argument("--segmenter", choices=SEGMENTERS, default=SEGMENTERS[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run_heat_map)
+
+
+def run_heat_map(args: argparse.Namespace) -> int:
+    """Evaluate; return the exit code."""
+    import json
+    import math
+    from dataclasses import asdict
+
+    from tqdm import tqdm
+
+    from specs_core.encoder import load_encoder
+    from specs_core.evaluation.heat_map import evaluate_heat_maps, read_placed_scenes
+
+    scenes = read_placed_scenes(args.data)
+    encoder = load_encoder(args.model)
+    with tqdm(total=len(scenes), unit="scene", leave=False) as bar:
+        found = evaluate_heat_maps(
+            encoder,
+            scenes,
+            args.data.parent,
+            segmenter=args.segmenter,
+            on_item=lambda done: bar.update(done - bar.n),
+        )
+    if args.json:
+        record = asdict(found)
+        for shares in (record["true"], record["false"]):
+            shares.update({name: None for name, value in shares.items() if math.isnan(value)})
+        known = {"model": encoder.checkpoint.label, "weights_sha256": encoder.weights_sha256}
+        print(json.dumps({**known, "segmenter": args.segmenter, **record}, indent=1, allow_nan=False))
+        return 0
+    print(f"{encoder.checkpoint.label} ({found.scenes} scenes, {args.segmenter} units)")
+    for title, count, shares in (
+        ("true units about one object, pointing for it", found.units, found.true),
+        ("false units about one object, pointing against it", found.false_units, found.false),
+    ):
+        print(f"  {title}, {count}")
+        for name, value in shares.items():
+            print(f"    {name:<32}{value:.3f}")
+    for fact, (value, n) in found.false_by_fact.items():
+        print(f"    heat map, false {fact:<16}{value:.3f}  of {n}")
+    return 0
 
 
 def run_specificity(args: argparse.Namespace) -> int:

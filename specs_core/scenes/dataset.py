@@ -19,7 +19,7 @@ from specs_core.scenes.captions import (
     told_facts,
     write_caption,
 )
-from specs_core.scenes.drawing import draw_scene
+from specs_core.scenes.drawing import draw_scene, object_boxes
 from specs_core.scenes.world import Scene, sample_scene, scene_facts
 
 
@@ -58,8 +58,8 @@ def _make_scene(seed: int, index: int) -> tuple[Scene, Caption, FalseCaption]:
     return scene, caption, falsify_caption(caption, scene, rng)
 
 
-def _truth(scene: Scene, caption: Caption, seed: int, index: int) -> dict[str, Any]:
-    """Return the keys of `specs_core.datasets.pairs` that say what is true and how it can be made false."""
+def _truth(scene: Scene, caption: Caption, seed: int, index: int, size: int) -> dict[str, Any]:
+    """Return the keys of `specs_core.datasets.pairs` on what is true and false, and where things are."""
     # A stream of its own, so that the captions of a seed stay what they are.
     rng = random.Random(f"false-facts-{seed}-{index}")
     return {
@@ -69,6 +69,7 @@ def _truth(scene: Scene, caption: Caption, seed: int, index: int) -> dict[str, A
         ],
         "facts": [asdict(named_fact(fact)) for fact in sorted(scene_facts(scene))],
         "told": [{"span": [told.start, told.end], **asdict(told.fact)} for told in told_facts(caption)],
+        "boxes": {kind: list(box) for kind, box in object_boxes(scene, size=size).items()},
     }
 
 
@@ -77,7 +78,8 @@ def write_scenes(
 ) -> Path:
     """Draw `count` scenes into `out/images` and write `out/scenes.jsonl`.
 
-    Every line also holds what `specs_core.datasets.pairs` reads: false_facts, facts and told.
+    Every line also holds what `specs_core.datasets.pairs` reads (false_facts, facts and told), and boxes:
+    where each object is drawn, as [left, upper, right, lower] in pixels by its kind.
 
     Args:
         out: Folder, made where missing.
@@ -115,7 +117,7 @@ def write_scenes(
                 false_span=false.span,
                 false_fact=false.fact_type,
             )
-            row = asdict(record) | _truth(scene, caption, seed, index)
+            row = asdict(record) | _truth(scene, caption, seed, index, size)
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
             if on_scene is not None:
                 on_scene(index + 1)

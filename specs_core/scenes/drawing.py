@@ -11,7 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from specs_core.errors import ConfigError
-from specs_core.scenes.world import KINDS, PLACES, TINTS, Scene
+from specs_core.scenes.world import KINDS, PLACES, TINTS, Scene, SceneObject
+
+Box = tuple[int, int, int, int]
 
 _GLYPH_SIZE = 109  # the only size at which the font's bitmaps exist
 _FONT_PLACES = (
@@ -105,18 +107,41 @@ def draw_scene(scene: Scene, *, size: int = 384) -> Image.Image:
     rng = random.Random(scene.seed)
     image = _draw_background(scene.background, size, rng)
     for thing in scene.objects:
-        row, column = PLACES[thing.place]
-        pixels = round(size * _EXTENT[thing.size] * rng.uniform(0.9, 1.1))
+        (left, upper, right, _), mirrored = _lay(thing, size, rng)
+        pixels = right - left
         sprite = _sprite(thing.kind, thing.tint).resize((pixels, pixels), Image.Resampling.BICUBIC)
-        if rng.random() < 0.5:
+        if mirrored:
             sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        slack = max(0.0, size / 3 - pixels) / 2
-        centre_x = size * (column + 0.5) / 3 + rng.uniform(-slack, slack) * 0.7
-        centre_y = size * (row + 0.5) / 3 + rng.uniform(-slack, slack) * 0.7
-        left = min(max(round(centre_x - pixels / 2), 0), size - pixels)
-        upper = min(max(round(centre_y - pixels / 2), 0), size - pixels)
         image.paste(sprite, (left, upper), sprite)
     return image
+
+
+def object_boxes(scene: Scene, *, size: int = 384) -> dict[str, Box]:
+    """Return where `draw_scene` puts each object of a scene, by its kind.
+
+    Args:
+        scene: What is drawn.
+        size: Width and height of the drawing in pixels.
+
+    Returns:
+        Kind -> (left, upper, right, lower) in pixels, the square that the object's picture is fitted into.
+    """
+    rng = random.Random(scene.seed)
+    _draw_background(scene.background, size, rng)  # takes the first of the seed's numbers
+    return {thing.kind: _lay(thing, size, rng)[0] for thing in scene.objects}
+
+
+def _lay(thing: SceneObject, size: int, rng: random.Random) -> tuple[Box, bool]:
+    """Return the square that an object is drawn into, and whether it is mirrored."""
+    row, column = PLACES[thing.place]
+    pixels = round(size * _EXTENT[thing.size] * rng.uniform(0.9, 1.1))
+    mirrored = rng.random() < 0.5
+    slack = max(0.0, size / 3 - pixels) / 2
+    centre_x = size * (column + 0.5) / 3 + rng.uniform(-slack, slack) * 0.7
+    centre_y = size * (row + 0.5) / 3 + rng.uniform(-slack, slack) * 0.7
+    left = min(max(round(centre_x - pixels / 2), 0), size - pixels)
+    upper = min(max(round(centre_y - pixels / 2), 0), size - pixels)
+    return (left, upper, left + pixels, upper + pixels), mirrored
 
 
 #: Background -> colours of the upper and the lower part.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.encoders import EncoderCache
+from app.heat import ImageEvidenceCache
 from app.pictures import PictureStore
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ class AppContext:
         engine: The open ratings database.
         encoders: The loaded models.
         pictures: The stored images, by image id.
+        image_passes: What heat maps are made of.
     """
 
     settings: Settings
     engine: Engine
     encoders: EncoderCache
     pictures: PictureStore
+    image_passes: ImageEvidenceCache = field(default_factory=ImageEvidenceCache)
 
 
 def open_context(settings: Settings) -> AppContext:

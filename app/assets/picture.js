@@ -4,7 +4,7 @@
 const MOST_ZOOM = 12;
 let zoom = { scale: 1, x: 0, y: 0 };
 let heatOn = false;
-let heatOpacity = 0.6;
+let heatOpacity = 0.8;
 const heats = new Map();   // by unit: what the server answered
 const frame = () => document.querySelector("#image .image-frame");
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -86,6 +86,7 @@ const showHeat = () => {
   const note = document.getElementById("heat-note");
   block?.style.setProperty("--heat", known?.png ? `url(${known.png})` : "none");
   block?.style.setProperty("--heat-opacity", heatOpacity);
+  block?.classList.toggle("lens-heated", Boolean(known?.png));
   const tools = document.getElementById("heat-tools");
   if (tools) tools.hidden = !heatOn;
   if (note) {

@@ -12,6 +12,7 @@ import gradio as gr
 from annotations.errors import AnnotationError
 from app.answers import FormError, as_form
 from app.evidence import Evidence, gather
+from app.heat import heat_answer
 from app.inspection import Inspection, store_item
 from app.pages.channel import channel, refusal
 from app.problems import problem
@@ -37,6 +38,7 @@ class InspectChannels:
         evidence: Answers with `evidence_view`.
         what_if: Answers with `what_if_view`, or with ``reset`` once nothing is changed.
         correction: Answers with how far the search is, then with `correction_view`.
+        heat_map: Answers with `heat_answer`.
         share: Answers with the id of the stored item.
         adopt: Puts the changed caption into the caption field.
         open: Opens the item and the settings of an address.
@@ -48,6 +50,7 @@ class InspectChannels:
     evidence: gr.HTML
     what_if: gr.HTML
     correction: gr.HTML
+    heat_map: gr.HTML
     share: gr.HTML
     adopt: gr.HTML
     open: gr.HTML
@@ -58,7 +61,7 @@ class InspectChannels:
 
 def channels() -> InspectChannels:
     """Make the components."""
-    names = ("evidence", "what-if", "correction", "share", "adopt", "open", "settings")
+    names = ("evidence", "what-if", "correction", "heat-map", "share", "adopt", "open", "settings")
     return InspectChannels(
         *map(channel, names),
         gathered=gr.State(None),
@@ -131,6 +134,13 @@ def wire(
             _LOG.info("no correction: %s", error)
             yield refusal(error)
 
+    def tell_heat(shown: Inspection | None, event: gr.EventData) -> dict[str, Any]:
+        try:
+            return heat_answer(context, current(shown, event._data), event._data)
+        except _TOLD as error:
+            _LOG.info("no heat map: %s", error)
+            return refusal(error)
+
     def tell_item(shown: Inspection | None, event: gr.EventData) -> dict[str, Any]:
         try:
             scored = current(shown, event._data)
@@ -158,6 +168,7 @@ def wire(
         **model_work,
     )
     correcting = lines.correction.ask(tell_correction, [state, threshold], lines.correction, **model_work)
+    lines.heat_map.ask(tell_heat, state, lines.heat_map, trigger_mode="always_last", **model_work)
     lines.share.ask(tell_item, state, lines.share, concurrency_id="save", concurrency_limit=4, **quiet)
     return [gathering, correcting]
 

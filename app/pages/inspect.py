@@ -201,9 +201,10 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     def figure_of(record: dict[str, Any], cut: float) -> Any:
         return curve_figure(record, threshold=within_range(cut))
 
-    def draw(shown: Inspection, cut: float) -> tuple[Any, Any]:
-        cut = within_range(cut)
-        return figure_of(shown.record, cut), view_of(shown, cut)
+    def draw(shown: Inspection, cut: float, gathered: Evidence | None = None) -> tuple[Any, Any, Any]:
+        cut, known = within_range(cut), kept_evidence(gathered, shown)
+        evidence = gr.skip() if known is None else evidence_view(known, shown.record, threshold=cut)
+        return figure_of(shown.record, cut), view_of(shown, cut), evidence
 
     def score(
         path: str | None,
@@ -233,12 +234,12 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         if shown is None:
             return (gr.skip(),) * 4
         cut = within_range(cut)
-        figure, view = draw(shown, cut)
-        known, changed = kept_evidence(gathered, shown), kept_what_if(edited, shown)
+        figure, view, evidence = draw(shown, cut, gathered)
+        changed = kept_what_if(edited, shown)
         return (
             figure if changed is None else figure_of(merged_record(shown, changed), cut),
             view,
-            gr.skip() if known is None else evidence_view(known, threshold=cut),
+            evidence,
             gr.skip() if changed is None else what_if_view(shown, changed, threshold=cut),
         )
 
@@ -305,7 +306,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     scoring: dict[str, Any] = {
         "fn": score,
         "inputs": [image, caption, model, segmenter, threshold, opened],
-        "outputs": [state, plot, inspection, editor, photo],
+        "outputs": [state, plot, inspection, lines.evidence, editor, photo],
         **model_work,
     }
     scoring["cancels"] = inspect_channels.wire(
@@ -341,6 +342,8 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         state=state,
         plot=plot,
         inspection=inspection,
+        evidence=lines.evidence,
+        gathered=lines.gathered,
         threshold=threshold,
         draw=draw,
     )

@@ -98,8 +98,9 @@ def wire(
         shown: Inspection | None, cut: float, event: gr.EventData
     ) -> Iterator[tuple[Evidence, dict[str, Any]]]:
         try:
-            for found in gather(context, current(shown, event._data)):
-                yield found, evidence_view(found, threshold=within_range(cut))
+            scored = current(shown, event._data)
+            for found in gather(context, scored):
+                yield found, evidence_view(found, scored.record, threshold=within_range(cut))
         except _TOLD as error:
             _LOG.info("no evidence: %s", error)
             yield gr.skip(), refusal(error)

@@ -12,6 +12,7 @@ import gradio as gr
 from annotations.errors import AnnotationError
 from app import unit_editing
 from app.answers import FormError
+from app.evidence import Evidence
 from app.inspection import Inspection
 from app.pages.channel import refusal
 from app.shown import current
@@ -45,8 +46,10 @@ def wire(
     state: gr.State,
     plot: gr.Plot,
     inspection: gr.HTML,
+    evidence: gr.HTML,
+    gathered: gr.State,
     threshold: gr.Slider,
-    draw: Callable[[Inspection, float], tuple[Any, Any]],
+    draw: Callable[[Inspection, float, Evidence | None], tuple[Any, Any, Any]],
 ) -> None:
     """Answer what the editor asks for.
 
@@ -59,38 +62,48 @@ def wire(
         state: The scored caption that is shown.
         plot: The curve.
         inspection: What else the page shows of the caption.
+        evidence: What the page shows of the evidence.
+        gathered: The evidence that there is.
         threshold: The dip threshold.
-        draw: Makes the values of ``plot`` and ``inspection`` of a scored caption and a threshold.
+        draw: Makes the values of ``plot``, ``inspection`` and ``evidence`` of a scored caption, a threshold
+            and the evidence.
     """
 
     def answered(
         action: Callable[[AppContext, Inspection, object], Inspection],
         shown: Inspection | None,
         cut: float,
+        known: Evidence | None,
         event: gr.EventData,
     ) -> tuple[Any, ...]:
         try:
             changed = action(context, current(shown, event._data), event._data)
         except _TOLD as error:
             _LOG.info("units were not taken: %s", error)
-            return gr.skip(), gr.skip(), gr.skip(), refusal(error)
+            return *[gr.skip()] * 4, refusal(error)
         except OSError as error:
             _LOG.warning("units were not saved: %s", error)
-            return gr.skip(), gr.skip(), gr.skip(), refusal("the image cannot be stored; try again later")
-        return (changed, *draw(changed, cut), editing_view(changed))
+            return *[gr.skip()] * 4, refusal("the image cannot be stored; try again later")
+        return (changed, *draw(changed, cut, known), editing_view(changed))
 
-    def apply(shown: Inspection | None, cut: float, event: gr.EventData) -> tuple[Any, ...]:
-        return answered(unit_editing.apply_units, shown, cut, event)
+    def apply(
+        shown: Inspection | None, cut: float, known: Evidence | None, event: gr.EventData
+    ) -> tuple[Any, ...]:
+        return answered(unit_editing.apply_units, shown, cut, known, event)
 
-    def choose(shown: Inspection | None, cut: float, event: gr.EventData) -> tuple[Any, ...]:
-        return answered(unit_editing.choose_version, shown, cut, event)
+    def choose(
+        shown: Inspection | None, cut: float, known: Evidence | None, event: gr.EventData
+    ) -> tuple[Any, ...]:
+        return answered(unit_editing.choose_version, shown, cut, known, event)
 
-    def save(shown: Inspection | None, cut: float, event: gr.EventData) -> tuple[Any, ...]:
-        return answered(unit_editing.save_units, shown, cut, event)
+    def save(
+        shown: Inspection | None, cut: float, known: Evidence | None, event: gr.EventData
+    ) -> tuple[Any, ...]:
+        return answered(unit_editing.save_units, shown, cut, known, event)
 
     common: dict[str, Any] = {
-        "inputs": [state, threshold],
-        "outputs": [state, plot, inspection, editor],
+        "inputs": [state, threshold, gathered],
+        "outputs": [state, plot, inspection, evidence, editor],
         "show_progress": "hidden",
         "api_visibility": "private",
     }

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from app.views.curve import is_dip, signed
 from app.views.inspection import record_csv, with_threshold
-from specs_core.evidence import is_uncertain
 
 if TYPE_CHECKING:
     from app.evidence import Evidence
@@ -16,25 +15,19 @@ if TYPE_CHECKING:
 _SCALE = 1e4
 
 
-def evidence_view(evidence: Evidence, *, threshold: float) -> dict[str, Any]:
+def evidence_view(evidence: Evidence, curve_record: dict[str, Any], *, threshold: float) -> dict[str, Any]:
     """Return everything that the page shows of the evidence.
 
     Args:
         evidence: As far as it has been gathered.
+        curve_record: Of the scored caption, as ``specs_core.curve.curve_record`` gives it.
         threshold: A fall of more than this, in cosine, calls a unit wrong.
 
     Returns:
         serial; step (done, total) or None; f_clip_score and note; units, each with gain, uncertain, sentence
         and pieces: the unit's text in parts [text, shade in [-1, 1] or None, misaligned, what to say].
     """
-    record = with_threshold(evidence.record, threshold)
-    units = [
-        {**unit, "uncertain": is_uncertain(unit["delta"], unit.get("leave_one_out"), threshold)}
-        if "leave_one_out" in unit
-        else unit
-        for unit in record["units"]
-    ]
-    record = {**record, "units": units}
+    record = evidence.record(with_threshold(curve_record, threshold), threshold=threshold)
     attribution = record["attribution"]
     words = [] if attribution is None else attribution["words"]
     largest = max((abs(word["attribution"] or 0.0) for word in words), default=0.0) or 1.0
@@ -52,7 +45,7 @@ def evidence_view(evidence: Evidence, *, threshold: float) -> dict[str, Any]:
                 "sentence": _sentence(unit, threshold, gathered=step is None),
                 "pieces": _pieces(unit, words, largest),
             }
-            for unit in units
+            for unit in record["units"]
         ],
         "csv": record_csv(record),
         "json": json.dumps(record, ensure_ascii=False, indent=2),

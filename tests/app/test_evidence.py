@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from app.context import AppContext, open_context
@@ -13,6 +15,7 @@ from app.reporting import Step
 from app.settings import Settings
 from app.views.evidence import evidence_view
 from specs_core.evidence import evidence_record
+from specs_core.leave_one_out import LeaveOneOut
 
 CAPTION = "A drawing of a few things. A red disc floats, on the left. A blue 🚗 square stands on the right."
 
@@ -40,20 +43,22 @@ def test_words_come_first_and_the_last_step_is_the_whole_evidence(
 ) -> None:
     steps = list(gather(context, shown))
     assert steps[0].step == Step(0, len(shown.record["units"]))
-    assert steps[0].record["attribution"]["words"]
-    assert "leave_one_out" not in steps[0].record["units"][0]
+    first = steps[0].record(shown.record, threshold=0)
+    assert first["attribution"]["words"]
+    assert "leave_one_out" not in first["units"][0]
     encoder = context.encoders.get(shown.model)
     assert steps[-1].step is None
-    assert steps[-1].record == evidence_record(encoder, shown.image_features, shown.curve)
+    whole = evidence_record(encoder, shown.image_features, shown.curve)
+    assert steps[-1].record(shown.record, threshold=0) == whole
 
 
 def test_pieces_of_a_unit_are_its_text_and_its_words_carry_their_value(
     context: AppContext, shown: Inspection
 ) -> None:
     last = list(gather(context, shown))[-1]
-    view = evidence_view(last, threshold=0)
-    words = last.record["attribution"]["words"]
-    for unit, row in zip(last.record["units"], view["units"], strict=True):
+    view = evidence_view(last, shown.record, threshold=0)
+    words = last.record(shown.record, threshold=0)["attribution"]["words"]
+    for unit, row in zip(shown.record["units"], view["units"], strict=True):
         assert "".join(piece[0] for piece in row["pieces"]) == unit["text"]
     shaded = [piece for row in view["units"] for piece in row["pieces"] if piece[1] is not None]
     assert [piece[0] for piece in shaded] == [word["text"] for word in words]
@@ -61,17 +66,19 @@ def test_pieces_of_a_unit_are_its_text_and_its_words_carry_their_value(
     assert [piece[2] for piece in shaded] == [word["misaligned"] for word in words]
 
 
-def made(delta: float | None, gain: float | None, *, gathered: bool = True) -> Evidence:
+def view(delta: float | None, gain: float | None, threshold: float = 0) -> dict[str, Any]:
     unit = {"text": "A cat.", "start": 0, "end": 6, "tokens": 2, "similarity": 0.2, "score": 0.6}
     record = {
         "provenance": {"segmenter_version": "v", "dip_threshold": 0.0},
         "units": [{**unit, "delta": delta, "dip": False}],
-        "attribution": None,
-        "attribution_note": "Words are not attributed.",
     }
-    if gathered:
-        record["units"][0]["leave_one_out"] = gain
-    return Evidence(7, record, None if gathered else Step(3, 9))
+    without = np.array([np.nan if gain is None else 0.2 - gain])
+    return evidence_view(made(LeaveOneOut(0.2, without)), record, threshold=threshold)
+
+
+def made(leave_one_out: LeaveOneOut | None) -> Evidence:
+    step = Step(3, 9) if leave_one_out is None else None
+    return Evidence(7, None, "Words are not attributed.", leave_one_out, step)
 
 
 @pytest.mark.parametrize(
@@ -88,22 +95,21 @@ def made(delta: float | None, gain: float | None, *, gathered: bool = True) -> E
 def test_the_two_views_are_told_with_what_they_say_together(
     delta: float | None, gain: float, threshold: float, uncertain: bool, words: str
 ) -> None:
-    [unit] = evidence_view(made(delta, gain), threshold=threshold)["units"]
+    [unit] = view(delta, gain, threshold)["units"]
     assert unit["uncertain"] is uncertain
     assert words in unit["sentence"]
 
 
-def test_evidence_that_is_still_gathered_says_how_far_it_is() -> None:
-    view = evidence_view(made(-0.05, None, gathered=False), threshold=0)
-    assert view["step"] == [3, 9]
-    assert view["units"][0]["gain"] == "…"
-    assert "still being worked out" in view["units"][0]["sentence"]
-    assert view["note"] == "Words are not attributed."
-    assert view["f_clip_score"] == ""
-    assert evidence_view(made(-0.05, None), threshold=0)["units"][0]["gain"] == "—"
+def test_evidence_that_is_still_gathered_says_how_far_it_is(shown: Inspection) -> None:
+    found = evidence_view(made(None), shown.record, threshold=0)
+    assert found["step"] == [3, 9]
+    assert found["units"][0]["gain"] == "…"
+    assert "still being worked out" in found["units"][0]["sentence"]
+    assert found["note"] == "Words are not attributed."
+    assert found["f_clip_score"] == ""
+    assert view(-0.05, None)["units"][0]["gain"] == "—"
 
 
 def test_evidence_of_an_earlier_scoring_is_not_kept(shown: Inspection) -> None:
-    found = made(0.1, 0.1)
-    assert kept(found, shown) is None
-    assert kept(found, replace(shown, serial=7)) is found
+    assert kept(made(None), shown) is None
+    assert kept(made(None), replace(shown, serial=7)) == made(None)

@@ -58,6 +58,7 @@ def test_photograph_is_told_that_the_bundled_model_knows_drawn_scenes_only(
     page.locator("#caption textarea").fill(CAPTION)
     page.locator("#score-button").click()
     expect(page.locator("#photo-notice")).to_contain_text("knows drawn scenes only")
+    expect(page.locator("#f-clip-score")).to_be_visible()
     headline = page.locator("#headline").inner_text()
 
     # The button fetches the model for photographs; without a network it says so and nothing is lost.

@@ -214,6 +214,7 @@ def test_bad_input_is_answered_with_one_sentence_and_keeps_the_result(
     page.locator("#score-button").click()
     expect(page.locator(".toast-body").last).to_contain_text("no image yet")
     score(page, drawn_image, CAPTION)
+    expect(page.locator("#f-clip-score")).to_be_visible()
     before = page.locator("#headline").inner_text()
 
     page.locator("#caption textarea").fill("a " * 5000)

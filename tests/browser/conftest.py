@@ -172,3 +172,21 @@ def _pages(browser: Browser, server: str) -> Iterator[OpenPage]:
     for page in pages:
         page.context.close()
     assert faults == []
+
+
+@pytest.fixture
+def open_scored(open_page: OpenPage, drawn_image: Path) -> OpenPage:
+    """Open the app and score a caption, as in `open_scored(CAPTION, width=390)`, evidence and all."""
+
+    def open_it(caption: str, **options: object) -> Page:
+        page = open_page(**options)
+        page.locator("#image input[type=file]").set_input_files(drawn_image)
+        expect(page.locator("#image img")).to_be_visible()
+        page.locator("#caption textarea").fill(caption)
+        page.locator("#score-button").click()
+        expect(page.locator("#units .lens-u").first).to_be_visible()
+        expect(page.locator("#f-clip-score")).to_be_visible()
+        expect(page.locator("#evidence-step")).to_have_text("")
+        return page
+
+    return open_it

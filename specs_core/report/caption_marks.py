@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from specs_core.report.wording import scientific
 
 LEVELS = 4
+_LONGEST_FIRST = 24  # a longer first word may be parted from its number
 # A word with less than this share of the strongest word's attribution has no shade.
 _UNSHADED = 0.01
 
@@ -29,13 +31,17 @@ def caption_html(units: Sequence[Mapping[str, Any]], words: Sequence[Mapping[str
         inside = [word for word in words if word["start"] < end and word["end"] > offset]
         # White space at the end stays outside, so that no line is drawn under it.
         text = unit["text"].rstrip()
-        body = "".join(_pieces(text, offset, inside, strongest))
-        parts.append(_unit_html(index, unit, body) + escape(unit["text"][len(text) :]))
+        # The number and the first word stay in one line.
+        first = re.match(r"\s*\S*", text)
+        cut = first.end() if first and first.end() <= _LONGEST_FIRST else 0
+        head = "".join(_pieces(text[:cut], offset, inside, strongest))
+        body = "".join(_pieces(text[cut:], offset + cut, inside, strongest))
+        parts.append(_unit_html(index, unit, head, body) + escape(unit["text"][len(text) :]))
         offset = end
     return "".join(parts)
 
 
-def _unit_html(index: int, unit: Mapping[str, Any], body: str) -> str:
+def _unit_html(index: int, unit: Mapping[str, Any], head: str, body: str) -> str:
     kinds = ["unit"]
     marks = str(index + 1)
     if unit["similarity"] is None:
@@ -46,13 +52,18 @@ def _unit_html(index: int, unit: Mapping[str, Any], body: str) -> str:
     if unit.get("uncertain"):
         kinds.append("uncertain")
         marks += '<i class="unsure-mark" title="uncertain">?</i>'
-    return f'<span class="{" ".join(kinds)}" data-unit="{index}"><sup>{marks}</sup>{body}</span>'
+    return (
+        f'<span class="{" ".join(kinds)}" data-unit="{index}">'
+        f'<span class="first"><sup>{marks}</sup>{head}</span>{body}</span>'
+    )
 
 
 def _pieces(text: str, offset: int, words: Sequence[Mapping[str, Any]], strongest: float) -> Iterator[str]:
-    """Yield a unit's text as HTML; a word that goes on in the next unit is shaded in both."""
+    """Yield a part of the caption as HTML; a word that goes on in the next part is shaded in both."""
     at = 0
     for word in words:
+        if word["start"] >= offset + len(text) or word["end"] <= offset:
+            continue
         start, end = max(word["start"] - offset, 0), min(word["end"] - offset, len(text))
         yield escape(text[at:start])
         value = word["attribution"]

@@ -14,16 +14,19 @@ Unit = Mapping[str, Any]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 10, 26, 44
 _LABEL_WIDTH, _TICK_WIDTH = 50, 26  # what a delta under a dip and a number on the axis take up
+_LEAST_STEP = 14  # points nearer than this leave no room for a delta between them
+_UNREAD = 0.22  # the most of the width that units beyond the context take up
 _BELOW = 22  # room for a delta below the lowest point
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where numbers lie in a drawing of a size, for U units and similarities from low to high."""
+    """Where numbers lie in a drawing of a size, for U units, the first of them read, from low to high."""
 
     width: int
     height: int
     units: int
+    read: int
     low: float
     high: float
 
@@ -33,10 +36,27 @@ class _Frame:
 
     @property
     def step(self) -> float:
-        return (self.width - _LEFT - _RIGHT) / self.units
+        """Distance of two units that are read."""
+        return self._room * (1 - self._unread) / max(self.read, 1)
 
-    def x(self, index: float) -> float:
-        return _LEFT + (index + 0.5) * self.step
+    @property
+    def _room(self) -> int:
+        return self.width - _LEFT - _RIGHT
+
+    @property
+    def _unread(self) -> float:
+        share = (self.units - self.read) / self.units
+        return min(share, _UNREAD) if self.read else share
+
+    def edge(self, index: float) -> float:
+        """Where a unit's band begins."""
+        if index <= self.read:
+            return _LEFT + index * self.step
+        share = (index - self.read) / (self.units - self.read)
+        return _LEFT + self._room * (1 - self._unread * (1 - share))
+
+    def x(self, index: int) -> float:
+        return (self.edge(index) + self.edge(index + 1)) / 2
 
     def y(self, similarity: float) -> float:
         share = (similarity - self.low) / (self.high - self.low)
@@ -59,7 +79,7 @@ def curve_svg(units: Sequence[Unit], *, width: int, height: int, name: str) -> s
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     # Differences of a few thousandths would otherwise fill the whole height.
     spare = max(0.0, 0.02 - (high - low)) / 2
-    frame = _Frame(width, height, len(units), low - spare, high + spare)
+    frame = _Frame(width, height, len(units), len(known), low - spare, high + spare)
     parts = [
         f'<svg class="curve" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(name)}">',
         *_axes(frame),
@@ -90,6 +110,8 @@ def labelled(units: Sequence[Unit], step: float) -> set[int]:
     """
     chosen: set[int] = set()
     dips = [index for index, unit in enumerate(units) if unit["dip"]]
+    if step < _LEAST_STEP:
+        return chosen
     for index in sorted(dips, key=lambda index: units[index]["delta"]):
         if all(abs(index - other) * step >= _LABEL_WIDTH for other in chosen):
             chosen.add(index)
@@ -107,7 +129,7 @@ def _axes(frame: _Frame) -> list[str]:
         )
         parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}">{unsigned(value, digits)}</text>')
     every = max(1, math.ceil(_TICK_WIDTH / frame.step))
-    for index in range(0, frame.units, every):
+    for index in range(0, frame.read, every):
         parts.append(
             f'<text class="number" x="{frame.x(index):.1f}" y="{frame.floor + 16}">{index + 1}</text>'
         )
@@ -121,10 +143,10 @@ def _axes(frame: _Frame) -> list[str]:
 
 def _band(frame: _Frame, index: int, unit: Unit) -> str:
     kind = "band dip" if unit["dip"] else "band"
-    title = escape(_title(index, unit))
+    title, left = escape(_title(index, unit)), frame.edge(index)
     return (
-        f'<rect class="{kind}" data-unit="{index}" x="{_LEFT + index * frame.step:.1f}" y="4" '
-        f'width="{frame.step:.1f}" height="{frame.floor - 4}"><title>{title}</title></rect>'
+        f'<rect class="{kind}" data-unit="{index}" x="{left:.1f}" y="4" '
+        f'width="{frame.edge(index + 1) - left:.1f}" height="{frame.floor - 4}"><title>{title}</title></rect>'
     )
 
 
@@ -144,9 +166,14 @@ def _beyond(frame: _Frame, units: Sequence[Unit]) -> str:
     beyond = [index for index, unit in enumerate(units) if unit["similarity"] is None]
     if not beyond:
         return ""
-    x, y = frame.x((beyond[0] + beyond[-1]) / 2), (_TOP + frame.floor) / 2
-    turned = "" if len(beyond) * frame.step > 160 else f' transform="rotate(-90 {x:.1f} {y:.1f})"'
-    return f'<text class="number" x="{x:.1f}" y="{y:.1f}"{turned}>beyond the context: not read</text>'
+    left, right = frame.edge(beyond[0]), frame.edge(beyond[-1] + 1)
+    x, y = (left + right) / 2, (_TOP + frame.floor) / 2
+    turned = "" if right - left > 165 else f' transform="rotate(-90 {x:.1f} {y:.1f})"'
+    which = f"{beyond[0] + 1}–{beyond[-1] + 1}" if len(beyond) > 1 else str(beyond[0] + 1)
+    middle = f'<text class="number" x="{x:.1f}" y="{frame.floor + 16}">{which}</text>'
+    return (
+        middle + f'<text class="number" x="{x:.1f}" y="{y:.1f}"{turned}>beyond the context: not read</text>'
+    )
 
 
 def _line(frame: _Frame, units: Sequence[Unit]) -> str:

@@ -107,7 +107,7 @@ def index_page(
         f'<header><div><span class="brand">SPECS Lens reports</span></div><h1>{escape(record["source"])}</h1>'
         f'<p>{", ".join(said)}</p><p class="soft">{escape(about)}</p></header>\n'
         '<p class="filter"><label>Filter <input id="filter" type="search" autocomplete="off" '
-        'placeholder="words of a caption, id or unit"></label> <span id="count" class="soft" '
+        'placeholder="words of a caption, or an id"></label> <span id="count" class="soft" '
         'role="status"></span></p>\n'
         f"{_table(rows, thumbnails)}{_left_out(left_out)}"
     )
@@ -149,7 +149,12 @@ def _row(row: Mapping[str, Any], uri: str) -> str:
     cells = (
         ("text", "", "", f"{link}{about}"),
         ("n", "SPECS", _value(score), "—" if score is None else unsigned(score)),
-        ("dip-cell", "deepest dip", _value(None if lowest is None else lowest["delta"]), dip or "none"),
+        (
+            "dip-cell",
+            "deepest dip",
+            _value(None if lowest is None else lowest["delta"]),
+            dip or '<span class="soft">none</span>',
+        ),
         ("n", "dips", str(row["dips"]), str(row["dips"])),
         ("n", "uncertain", str(row["uncertain"]), _unsure(row["uncertain"])),
         ("n", "F-CLIPScore", _value(f_clip), "—" if f_clip is None else scientific(f_clip)),

@@ -37,7 +37,7 @@ class _Frame:
     @property
     def step(self) -> float:
         """Distance of two units that are read."""
-        return self._room * (1 - self._unread) / max(self.read, 1)
+        return self._room * (1 - self._unread) / self.read if self.read else float(self._room)
 
     @property
     def _room(self) -> int:

@@ -44,6 +44,10 @@
     const left = box.left - frame.left - tip.offsetWidth - 6;
     const room = frame.width - tip.offsetWidth;
     tip.style.left = `${right <= room ? right : Math.max(0, Math.min(left, room))}px`;
+    // In the half of the band where the point is not, so that the line near it stays in sight.
+    const point = band.parentNode.querySelector(`.point[data-unit="${index}"]`)?.getBoundingClientRect();
+    const high = point && point.top + point.height / 2 < (box.top + box.bottom) / 2;
+    tip.style.top = `${(high ? box.bottom - tip.offsetHeight : box.top) - frame.top}px`;
   }
 
   function hover(index) {

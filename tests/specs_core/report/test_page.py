@@ -199,6 +199,19 @@ def test_report_page_keeps_hostile_texts_as_text(tiny_encoder, image):
     assert shown == HOSTILE
 
 
+def test_report_page_without_attribution_says_why_and_keeps_the_caption_as_text(tiny_encoder, image):
+    record = evidence_of(tiny_encoder, image, HOSTILE, ["disc", "on <!--"])
+    text = report_page(
+        {**record, "attribution": None, "attribution_note": "<i>Why.</i>"}, image, made_at=MADE
+    )
+    page = _Reader(text)
+    assert len(page.all("img")) == 1
+    assert "&lt;i&gt;Why.&lt;/i&gt;" in text
+    assert not page.all("input", id="shading")
+    assert 'F-CLIPScore</span> <b class="">—</b>' in text
+    assert json.loads(page.texts["report-data"])["attribution"] is None
+
+
 def test_report_page_asks_for_nothing_and_forbids_the_rest(record, image):
     text = report_page(record, image, made_at=MADE)
     page = _Reader(text)

@@ -108,7 +108,7 @@ def write_curves(
 
     def records(rows: Sequence[Row], images: Features) -> Iterator[dict[str, Any]]:
         for row, curve in zip(rows, _curves(rows, images, encoder, segmenter), strict=True):
-            _tell_beyond(row, curve, on_message)
+            tell_beyond(row, curve, on_message)
             yield {"id": row.id, **curve_record(curve, encoder, threshold=threshold)}
 
     return _run(source, target, encoder, records, on_message, on_row)
@@ -154,7 +154,7 @@ def write_scores(
         similarity[inside] = cosine(images[inside], texts)
         curves = _curves([rows[index] for index in beyond], images[beyond], encoder, segmenter)
         for index, curve in zip(beyond, curves, strict=True):
-            _tell_beyond(rows[index], curve, on_message)
+            tell_beyond(rows[index], curve, on_message)
             similarity[index] = curve.final_similarity
         for row, value in zip(rows, similarity, strict=True):
             score = number_or_none(float(specs_score(value)))
@@ -231,7 +231,14 @@ def _curves(rows: Sequence[Row], images: Features, encoder: Encoder, segmenter: 
         )
 
 
-def _tell_beyond(row: Row, curve: ScoreCurve, on_message: Callable[[Message], None] | None) -> None:
+def tell_beyond(row: Row, curve: ScoreCurve, on_message: Callable[[Message], None] | None) -> None:
+    """Tell of a row some of whose units lie beyond the model's context.
+
+    Args:
+        row: The row.
+        curve: Of its caption.
+        on_message: Told, where there is something to tell.
+    """
     beyond = int(curve.beyond_context.sum())
     if beyond and on_message is not None:
         text = (

@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     from specs_core.attribution_cli import add_parser as add_attribute
     from specs_core.datasets.cli import add_parser as add_data
     from specs_core.evaluation.cli import add_parser as add_evaluate
+    from specs_core.report.cli import add_parser as add_report
     from specs_core.scenes.cli import add_parser as add_scenes
     from specs_core.segmentation.cli import add_parser as add_segment
     from specs_core.training.cli import add_parser as add_train
@@ -73,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_curves(commands)
     _add_score(commands)
     add_attribute(commands)
+    add_report(commands)
     add_scenes(commands)
     add_data(commands)
     add_train(commands)
@@ -210,7 +212,7 @@ def _curve(args: argparse.Namespace) -> int:
     from specs_core.curve import curve_record, score_curve
     from specs_core.images import load_image
 
-    _check_threshold(args.threshold)
+    check_threshold(args.threshold)
     if not args.caption.strip():
         raise CaptionError("the caption is empty: write at least one word after --caption")
     loaded = load_image(args.image)
@@ -265,7 +267,7 @@ def _curve_text(curve: ScoreCurve, encoder: Encoder, threshold: float) -> str:
 def _curves(args: argparse.Namespace) -> int:
     from specs_core.batch import write_curves
 
-    _check_threshold(args.threshold)
+    check_threshold(args.threshold)
     return _score_file(args, write_curves, segmenter=args.segmenter, threshold=args.threshold)
 
 
@@ -294,7 +296,12 @@ def _score_file(args: argparse.Namespace, write: Callable[..., Report], **option
     return 1 if report.left_out else 0
 
 
-def _check_threshold(threshold: float) -> None:
+def check_threshold(threshold: float) -> None:
+    """Check the value of --threshold.
+
+    Raises:
+        ConfigError: It is negative or not a number.
+    """
     if not threshold >= 0:
         raise ConfigError(f"--threshold has to be 0 or more, got {threshold}")
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from specs_core.report.wording import signed, unsigned
+
 HEIGHT = 300
 _INK, _SOFT, _LINE = "#1d2330", "#5d6779", "#e3e4e0"
 _BLUE, _DIP, _BAND, _CARD = "#0072b2", "#d55e00", "#fbe9dd", "#ffffff"
@@ -25,26 +27,6 @@ _MAX_LABELLED_UNITS = 24
 _HOVER_WIDTH = 48
 # Characters of the sentence in an empty figure that a narrow page has room for in one line.
 _MESSAGE_WIDTH = 34
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """Return a number with its sign, a real minus and a fixed number of decimals.
-
-    A number that would round to nothing keeps one decimal more, so that a small dip is not a dip of 0.
-    """
-    if value != 0 and abs(value) < 0.5 * 10**-digits:
-        sign, smallest = "−" if value < 0 else "+", 10 ** -(digits + 1)
-        return (
-            f"{sign}{abs(value):.{digits + 1}f}"
-            if abs(value) >= smallest
-            else f"{sign}<{smallest:.{digits + 1}f}"
-        )
-    return f"{value:+.{digits}f}".replace("-", "−")
-
-
-def unsigned(value: float, digits: int = 3) -> str:
-    """Return a number with a real minus where it is negative, and a fixed number of decimals."""
-    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def is_dip(delta: float | None, threshold: float) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from app.views.curve import is_dip, signed
 from app.views.inspection import record_csv, with_threshold
+from specs_core.report.wording import explain_left_out, signed
 
 if TYPE_CHECKING:
     from app.evidence import Evidence
@@ -42,7 +42,7 @@ def evidence_view(evidence: Evidence, curve_record: dict[str, Any], *, threshold
                 "gain": _gain(unit, step is None),
                 "against": unit.get("leave_one_out") is not None and unit["leave_one_out"] < -threshold,
                 "uncertain": unit.get("uncertain", False),
-                "sentence": _sentence(unit, threshold, gathered=step is None),
+                "sentence": _sentence(unit, gathered=step is None),
                 "pieces": _pieces(unit, words, largest),
             }
             for unit in record["units"]
@@ -59,26 +59,10 @@ def _gain(unit: dict[str, Any], gathered: bool) -> str:
     return signed(gain)
 
 
-def _sentence(unit: dict[str, Any], threshold: float, *, gathered: bool) -> str:
-    gain = unit.get("leave_one_out")
-    if gain is None:
-        return "" if gathered else "What the caption is without this unit is still being worked out."
-    dips, worse = is_dip(unit["delta"], threshold), gain < -threshold
-    if unit["delta"] is None:
-        return f"Left out of the whole caption, it takes {signed(gain)} along."
-    if dips and worse:
-        return "Both views agree: the caption is better without this unit."
-    if dips:
-        return (
-            "Uncertain: it lowers the curve where it stands, but the whole caption is no better without it. "
-            "What follows may lean on it, or it only comes at an odd place."
-        )
-    if worse:
-        return (
-            "Uncertain: the curve does not dip here, but the whole caption is better without this unit. "
-            "What stands before it may have hidden it."
-        )
-    return "Both views agree: the caption is no better without this unit."
+def _sentence(unit: dict[str, Any], *, gathered: bool) -> str:
+    if not gathered:
+        return "What the caption is without this unit is still being worked out."
+    return explain_left_out(unit)
 
 
 def _pieces(unit: dict[str, Any], words: list[dict[str, Any]], largest: float) -> list[list[Any]]:

@@ -10,8 +10,8 @@ import io
 import json
 from typing import Any
 
-from app.views.curve import is_dip, signed, unsigned
-from specs_core.curve import SHORT_CAPTION_TOKENS
+from app.views.curve import is_dip
+from specs_core.report.wording import explain_unit, notices, signed, unsigned
 
 _CSV_COLUMNS = (
     "unit",
@@ -61,55 +61,6 @@ def record_csv(record: dict[str, Any]) -> str:
         values = [unit.get(name) for name in _CSV_COLUMNS[2:-1]]
         writer.writerow([number, safe, *("" if value is None else value for value in values), version])
     return out.getvalue()
-
-
-def explain_unit(unit: dict[str, Any], *, number: int, context_length: int) -> str:
-    """Return one or two sentences on what a unit's numbers say, and what they do not."""
-    similarity, delta = unit["similarity"], unit["delta"]
-    if unit.get("off"):
-        return "Switched off: the curve is that of the caption without it."
-    if similarity is None:
-        return (
-            f"This unit lies beyond the model's {context_length} tokens. It was not read, so it carries no "
-            "score: nothing is said of it, good or bad."
-        )
-    if delta is None:
-        if number == 1:
-            return "The curve starts here. The first unit has nothing before it to be compared with."
-        return "The unit before this one has no score, so there is nothing to compare this one with."
-    if unit["dip"]:
-        return (
-            f"Read in order, this unit lowers the similarity from {unsigned(similarity - delta)} to "
-            f"{unsigned(similarity)}: a dip. The model finds less of it in the image than of what stands "
-            "before it."
-        )
-    if delta < 0:
-        return (
-            f"This unit lowers the similarity by {unsigned(-delta)}, which is within the threshold and so "
-            "not counted as a dip."
-        )
-    return (
-        f"This unit raises the similarity from {unsigned(similarity - delta)} to {unsigned(similarity)}: the "
-        "model finds it in the image. A rise is no proof either; a wrong detail can hide among right ones."
-    )
-
-
-def _notices(record: dict[str, Any], context_length: int, notes: tuple[str, ...]) -> list[str]:
-    notices = list(notes)
-    beyond = sum(_is_beyond(unit) for unit in record["units"])
-    if beyond:
-        units = "unit lies" if beyond == 1 else "units lie"
-        notices.append(
-            f"The caption has {record['tokens']} tokens; {record['model']} reads {context_length}. The last "
-            f"{beyond} {units} beyond the model's {context_length} tokens and carr"
-            f"{'ies' if beyond == 1 else 'y'} no score."
-        )
-    if record["tokens"] < SHORT_CAPTION_TOKENS:
-        notices.append(
-            f"The caption has {record['tokens']} tokens. Below {SHORT_CAPTION_TOKENS} the authors of SPECS "
-            "recommend plain CLIP (choose clip-b32); from there on, SPECS."
-        )
-    return notices
 
 
 def legend() -> str:
@@ -168,6 +119,7 @@ def inspection_view(
         settings: What else belongs into an address: model, segmenter, threshold.
     """
     record = with_threshold(record, threshold)
+    read = [unit for unit in record["units"] if not unit.get("off")]
     deltas = [abs(unit["delta"]) for unit in record["units"] if unit["delta"] is not None]
     largest = max(deltas, default=0.0) or 1.0
     dips = sum(unit["dip"] for unit in record["units"])
@@ -182,7 +134,7 @@ def inspection_view(
         "over": record["tokens"] > context_length,
         "dips": f"▼ {dips} dip{'' if dips == 1 else 's'}" if dips else "no dips",
         "has_dips": dips > 0,
-        "notices": _notices(record, context_length, notes),
+        "notices": [*notes, *notices({**record, "units": read}, context_length=context_length)],
         "units": [
             {
                 "text": unit["text"],
@@ -196,7 +148,9 @@ def inspection_view(
                 "off": unit.get("off", False),
                 "change": unit.get("change", ""),
                 "was": _number(unit.get("before")),
-                "explanation": explain_unit(unit, number=number, context_length=context_length),
+                "explanation": "Switched off: the curve is that of the caption without it."
+                if unit.get("off")
+                else explain_unit(unit, number=number, context_length=context_length),
             }
             for number, unit in enumerate(record["units"], start=1)
         ],

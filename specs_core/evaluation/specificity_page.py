@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 from specs_core.encoder import Encoder
 from specs_core.evaluation.specificity import TRUE, Specificity
 from specs_core.evaluation.specificity_report import cut_by, kind_name, left_out_lines
+from specs_core.report.document import document, inert
 from specs_core.specificity import Rate
 
 # Each kind has a colour that stands out on white and on black, a dash and a mark of its own.
@@ -90,25 +91,24 @@ def specificity_page(result: Specificity, encoder: Encoder, *, segmenter: str) -
     sections = "".join(
         f'<section><h2>{title}</h2><p class="soft">{note}</p>'
         f'<div class="plot" id="{name}" role="img" aria-label="{title}, a plot; see the table"></div>'
-        f'<script type="application/json" id="{name}-data">{_json(figure)}</script></section>'
+        f'<script type="application/json" id="{name}-data">{inert(str(figure.to_json()))}</script></section>'
         for name, title, figure, note in plots
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Specificity of {label}</title><style>{_CSS}</style></head><body>"
+    body = (
         f"<header><h1>Specificity of {label}</h1><p>{result.captions:,} captions of {result.images:,} "
         f"images, {result.units:,} units ({escape(cut_by(result, segmenter))}).</p>"
         '<p class="soft">SR_pos: share of true units with which similarity rises. SR_neg: share of false '
         f"units with which it falls.</p>{notes}</header><main>{sections}"
         f'<section class="wide"><h2>Figures</h2>{_table(result)}</section></main>'
-        f"<script>{get_plotlyjs()}</script><script>{_SCRIPT}</script></body></html>"
     )
-
-
-def _json(figure: go.Figure) -> str:
-    # "</" would end the script element; JSON may write the slash escaped.
-    return str(figure.to_json()).replace("</", "<\\/")
+    # Plotly writes styles of its own while it runs, which a policy of hashes would forbid.
+    return document(
+        title=f"Specificity of {encoder.checkpoint.label}",
+        body=body,
+        styles=(_CSS,),
+        scripts=(get_plotlyjs(), _SCRIPT),
+        policy=False,
+    )
 
 
 def _figure(traces: list[Any], **layout: Any) -> go.Figure:

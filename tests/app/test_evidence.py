@@ -84,12 +84,12 @@ def made(leave_one_out: LeaveOneOut | None) -> Evidence:
 @pytest.mark.parametrize(
     ("delta", "gain", "threshold", "uncertain", "words"),
     [
-        (-0.05, -0.04, 0.0, False, "Both views agree: the caption is better without"),
-        (0.05, 0.04, 0.0, False, "Both views agree: the caption is no better"),
-        (-0.05, 0.04, 0.0, True, "Uncertain: it lowers the curve"),
-        (0.05, -0.04, 0.0, True, "Uncertain: the curve does not dip"),
-        (-0.05, -0.04, 0.045, True, "Uncertain: it lowers the curve"),
-        (None, -0.04, 0.0, False, "it takes −0.040 along"),
+        (-0.05, -0.04, 0.0, False, "Both views agree: the whole caption scores 0.040 higher without it"),
+        (0.05, 0.04, 0.0, False, "Both views agree: the whole caption scores 0.040 lower"),
+        (-0.05, 0.04, 0.0, True, "Uncertain: the two views disagree"),
+        (0.05, -0.04, 0.0, True, "Uncertain: the two views disagree"),
+        (-0.05, -0.04, 0.045, True, "Uncertain: the two views disagree"),
+        (None, -0.04, 0.0, False, ""),
     ],
 )
 def test_the_two_views_are_told_with_what_they_say_together(

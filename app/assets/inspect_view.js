@@ -170,9 +170,9 @@ const show = () => {
   if (base && isNew) {
     ask("evidence");
     followCurve();
-    rememberView();
     showHeat();
   }
+  rememberView();
 };
 hear("evidence", (value) => {
   if (value.view === "problem") { evidence = { serial: base?.serial, units: [], step: null, note: value.problem, f_clip_score: "" }; }

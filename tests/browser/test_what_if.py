@@ -23,7 +23,7 @@ def test_a_unit_is_switched_off_and_on_and_the_new_curve_lies_over_the_old(open_
     page.locator("#units .lens-u").nth(1).click()
     page.locator("#unit-toggle").click()
     expect(page.locator("#score-before")).to_contain_text(f"was {before}")
-    expect(page.locator("#curve .scatterlayer .trace")).to_have_count(3)
+    expect(page.locator("#curve .scatterlayer .js-line")).to_have_count(2)
     expect(page.locator("#units .lens-u").nth(1)).to_have_class("lens-u lens-u-off lens-chosen")
     expect(page.locator("#units-table tr[data-unit='1']")).to_contain_text("off")
     expect(page.locator("#what-if-says")).to_contain_text("1 off")
@@ -35,7 +35,7 @@ def test_a_unit_is_switched_off_and_on_and_the_new_curve_lies_over_the_old(open_
     assert len(texts) == page.locator("#units .lens-u").count() - 1
     page.locator("#unit-toggle").click()
     expect(page.locator("#score-before")).to_have_count(0)
-    expect(page.locator("#curve .scatterlayer .trace")).to_have_count(2)
+    expect(page.locator("#curve .scatterlayer .js-line")).to_have_count(1)
     assert score_of(page) == before
     # The evidence of the scored caption is there again.
     expect(page.locator("#f-clip-score")).to_be_visible()
@@ -124,7 +124,7 @@ def test_a_new_scoring_forgets_the_changes(open_scored: OpenPage) -> None:
     )
     page.locator("#score-button").click()
     expect(page.locator("#score-before")).to_have_count(0)
-    expect(page.locator("#curve .scatterlayer .trace")).to_have_count(2)
+    expect(page.locator("#curve .scatterlayer .js-line")).to_have_count(1)
     expect(page.locator("#what-if-undo")).to_be_disabled()
 
 
@@ -138,4 +138,4 @@ def test_the_threshold_redraws_a_changed_caption_as_it_is(open_scored: OpenPage)
     expect(page.locator("#headline")).to_contain_text("no dips")
     expect(page.locator("#score-before")).to_be_visible()
     assert page.locator("#units .lens-u-off").count() == off
-    expect(page.locator("#curve .scatterlayer .trace")).to_have_count(3)
+    expect(page.locator("#curve .scatterlayer .js-line")).to_have_count(2)

@@ -128,7 +128,7 @@ def test_report_page_marks_dips_and_uncertain_units_in_curve_caption_and_table(r
     assert "▼ 1 dip" in text
     assert "? 1 uncertain" in text
     assert (
-        "Uncertain: the two views disagree, so believe neither alone: the whole caption scores 0.020 higher without"
+        "Uncertain: the two views disagree, so believe neither alone: the whole caption scores 0.020 higher"
         in text
     )
     assert "Both views agree: the whole caption scores 0.040 higher without it." in text

@@ -1,5 +1,6 @@
-// The address of the view: what is shown and how, so that it can be sent. `item` names an image and a caption that the
-// server has (an example, or one that was stored by "Copy link"); without it the settings stand there all the same.
+// What can be sent of a view: its address, and a report. The address says what is shown and how; `item` in it names an
+// image and a caption that the server has (an example, or one that was stored by "Copy link"); without it the settings
+// stand there all the same.
 
 const wanted = new URLSearchParams(location.search);
 let wantedOnce = Number.parseInt(wanted.get("unit") ?? "", 10);
@@ -24,10 +25,7 @@ const rememberView = () => {
   put("heat", heatOn ? "on" : null);
   if (address.href !== location.href) history.replaceState(history.state, "", address);
 };
-const tellShare = (text) => {
-  const note = document.getElementById("share-note");
-  if (note) note.textContent = text;
-};
+const tellShare = (...parts) => document.getElementById("share-note")?.replaceChildren(...parts);
 const copyAddress = async () => {
   try {
     await navigator.clipboard.writeText(location.href);
@@ -58,6 +56,20 @@ const openAddress = () => {
   if (settings.item) ask("open", settings);
   else if (Object.values(settings).some(Boolean)) ask("settings", settings);
 };
+
+
+// ---------------------------------------------------------------- the report
+
+const askReport = () => {
+  if (edited) { tellShare("Score the changed caption first; the report is of the scored one."); return; }
+  tellShare("Writing the report …");
+  ask("report");
+};
+hear("report", (value) => {
+  if (value.view === "problem") { tellShare(value.problem); return; }
+  save(value.html, "text/html", `${value.name}.html`);
+  tellShare("Saved. ", pressable("report-json", "the same as JSON", () => save(value.json, "application/json", `${value.name}.json`)));
+});
 
 // ---------------------------------------------------------------- together
 

@@ -187,6 +187,8 @@ const showDownloads = () => {
   host("downloads").replaceChildren(
     pressable("download-csv", "CSV", () => save(taken("csv"), "text/csv", "specs-curve.csv")),
     pressable("download-json", "JSON", () => save(taken("json"), "application/json", "specs-curve.json")),
+    pressable("download-report", "Report", () => askReport(),
+      { title: "One page that needs nothing else: image, curve, units, words and where the numbers come from" }),
     pressable("copy-link", "Copy link", () => shareView(), { title: "Stores image and caption on this server and copies the address of this view" }),
     h("span", { class: "lens-k", id: "share-note", role: "status" }));
 };

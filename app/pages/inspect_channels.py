@@ -17,6 +17,7 @@ from app.inspection import Inspection, store_item
 from app.pages.channel import channel, refusal
 from app.problems import problem
 from app.reporting import Outcome, Report, in_steps
+from app.reports import make_report
 from app.shown import current
 from app.views.evidence import evidence_view
 from app.views.what_if import correction_view, what_if_view
@@ -39,6 +40,7 @@ class InspectChannels:
         what_if: Answers with `what_if_view`, or with ``reset`` once nothing is changed.
         correction: Answers with how far the search is, then with `correction_view`.
         heat_map: Answers with `heat_answer`.
+        report: Answers with `make_report`.
         share: Answers with the id of the stored item.
         adopt: Puts the changed caption into the caption field.
         open: Opens the item and the settings of an address.
@@ -51,6 +53,7 @@ class InspectChannels:
     what_if: gr.HTML
     correction: gr.HTML
     heat_map: gr.HTML
+    report: gr.HTML
     share: gr.HTML
     adopt: gr.HTML
     open: gr.HTML
@@ -61,7 +64,7 @@ class InspectChannels:
 
 def channels() -> InspectChannels:
     """Make the components."""
-    names = ("evidence", "what-if", "correction", "heat-map", "share", "adopt", "open", "settings")
+    names = ("evidence", "what-if", "correction", "heat-map", "report", "share", "adopt", "open", "settings")
     return InspectChannels(
         *map(channel, names),
         gathered=gr.State(None),
@@ -142,6 +145,16 @@ def wire(
             _LOG.info("no heat map: %s", error)
             return refusal(error)
 
+    def tell_report(
+        shown: Inspection | None, known: Evidence | None, cut: float, event: gr.EventData
+    ) -> dict[str, Any]:
+        try:
+            scored = current(shown, event._data)
+            return make_report(context, scored, known, threshold=within_range(cut))
+        except _TOLD as error:
+            _LOG.info("no report: %s", error)
+            return refusal(error)
+
     def tell_item(shown: Inspection | None, event: gr.EventData) -> dict[str, Any]:
         try:
             scored = current(shown, event._data)
@@ -170,6 +183,7 @@ def wire(
     )
     correcting = lines.correction.ask(tell_correction, [state, threshold], lines.correction, **model_work)
     lines.heat_map.ask(tell_heat, state, lines.heat_map, trigger_mode="always_last", **model_work)
+    lines.report.ask(tell_report, [state, lines.gathered, threshold], lines.report, **model_work)
     lines.share.ask(tell_item, state, lines.share, concurrency_id="save", concurrency_limit=4, **quiet)
     return [gathering, correcting]
 

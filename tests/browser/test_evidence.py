@@ -157,3 +157,31 @@ def test_on_a_narrow_screen_the_evidence_fits_and_no_text_is_cut(open_scored: Op
     expect(page.locator("#heat-note")).to_contain_text("An estimate")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#legend li").count() == 4
+
+
+def test_the_report_is_one_page_of_what_is_shown_and_the_same_as_json(
+    open_scored: OpenPage, tmp_path: Path
+) -> None:
+    page = open_scored(CAPTION)
+    with page.expect_download() as caught:
+        page.locator("#download-report").click()
+    report = tmp_path / "report.html"
+    caught.value.save_as(report)
+    assert caught.value.suggested_filename.endswith("-specs.html")
+    with page.expect_download() as caught:
+        page.locator("#report-json").click()
+    record = json.loads(Path(caught.value.path()).read_text())
+    assert record["caption"] == CAPTION
+    assert len(record["units"]) == page.locator("#units .lens-u").count()
+    deltas = page.locator("#units-table td:nth-child(4)").all_inner_texts()
+    offline = page.context.new_page()
+    offline.route("http*://**", lambda route: route.abort())
+    offline.goto(report.as_uri())
+    for delta in deltas[1:]:
+        expect(offline.locator("body")).to_contain_text(delta.removeprefix("▼ "))
+    offline.close()
+    # Of a changed caption there is none: the page says what to do.
+    page.locator("#unit-toggle").click()
+    expect(page.locator("#score-before")).to_be_visible()
+    page.locator("#download-report").click()
+    expect(page.locator("#share-note")).to_contain_text("Score the changed caption first")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
+    from specs_core.segmentation import SEGMENTERS
+
     parser = subparsers.add_parser("evaluate", help="measure a model on data with known truth")
     kinds = parser.add_subparsers(dest="evaluation", required=True, metavar="EVALUATION")
     localisation = kinds.add_parser(
@@ -19,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     localisation.add_argument(
         "--model", default=None, help="model name or file (default: $SPECS_MODEL or scenes)"
     )
-    localisation.add_argument("--segmenter", default="dependency", help="dependency (default) or grammar")
+    localisation.add_argument("--segmenter", choices=SEGMENTERS, default=SEGMENTERS[0])
     localisation.add_argument("--json", action="store_true", help="print one JSON object")
     localisation.set_defaults(run=run_localisation)
     _add_specificity(kinds)

@@ -234,7 +234,9 @@ def cover(
     left, top, right, bottom = map(round, region)
     fine = smooth(values, (right - left, bottom - top))
     mask = np.zeros(fine.size, dtype=np.uint8)
-    mask[np.argsort(-fine, axis=None, kind="stable")[: round(share * fine.size)]] = 255
+    count = round(share * fine.size)
+    if count:
+        mask[np.argpartition(fine, -count, axis=None)[-count:]] = 255
     whole = Image.new("L", image.size)
     whole.paste(Image.fromarray(mask.reshape(fine.shape)), (left, top))
     return Image.composite(behind, image, whole)

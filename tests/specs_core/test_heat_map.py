@@ -251,3 +251,72 @@ def test_the_region_of_a_wide_image_is_its_middle_and_the_map_covers_it(encoder)
     left, top, right, bottom = ImageEvidence(encoder, image).region
     assert (top, bottom) == (0, 100)
     assert (left, right) == (pytest.approx(100, abs=2), pytest.approx(200, abs=2))
+
+
+COLOURS = np.array(
+    [(226, 34, 40), (40, 166, 62), (40, 104, 226), (250, 224, 40), (142, 58, 196), (20, 200, 200)]
+)
+SIDE = 13  # of a coloured square, in an image of 64 pixels
+
+
+def three_squares(rng):
+    """A noisy grey image with three squares of different colours, and where each colour is."""
+    pixels = np.repeat(rng.normal(150, 25, (64, 64, 1)).clip(0, 255), 3, axis=2).astype(np.uint8)
+    corners = {}
+    for cell, colour in zip(rng.choice(16, 3, replace=False), rng.choice(6, 3, replace=False), strict=True):
+        x, y = (int(np.clip(16 * part + rng.integers(-3, 4), 0, 64 - SIDE)) for part in divmod(cell, 4))
+        pixels[y : y + SIDE, x : x + SIDE] = COLOURS[colour]
+        corners[int(colour)] = (x, y)
+    return Image.fromarray(pixels), corners
+
+
+@pytest.mark.slow
+def test_rollout_on_a_trained_transformer_points_at_the_square_whose_colour_is_added():
+    """Prints the figures of docs/metrics.md, "Heat map"."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    encoder = with_tower(image_size=64, layers=3, width=64, head_width=32, patch_size=8)
+    colours = np.linalg.qr(rng.normal(size=(64, 6)))[0].T.astype(np.float32)  # a direction each
+
+    def told(names):
+        return F.normalize(torch.from_numpy(colours[list(names)].sum(0)), dim=0)
+
+    tower = encoder.model.visual.requires_grad_(True)
+    optimizer = torch.optim.Adam(tower.parameters(), 1e-3)
+    for _ in range(150):
+        scenes = [three_squares(rng) for _ in range(48)]
+        features = F.normalize(tower(encoder.pixels([image for image, _ in scenes])), dim=-1)
+        loss = (1 - (features * torch.stack([told(corners) for _, corners in scenes])).sum(-1)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    tower.requires_grad_(False)
+    assert loss.item() < 0.05
+
+    hits = {"heat map": [], "last layer": [], "gradient times input": [], "against": []}
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        image, corners = three_squares(rng)
+        evidence = ImageEvidence(encoder, image)
+        for added in corners:
+            others = [colour for colour in corners if colour != added]
+            before, after = told(others).numpy(), told(corners).numpy()
+            heat = evidence.heat_map(before, after)
+            maps = {
+                "heat map": heat.values,
+                "last layer": heat.parts["last layer"],
+                "gradient times input": gradient_times_input(encoder, image, before, after).values,
+                "against": -heat.values,
+            }
+            for name, values in maps.items():
+                row, column = divmod(int(values.argmax()), values.shape[1])
+                x, y = (64 * (place + 0.5) / values.shape[1] for place in (column, row))
+                wanted = others if name == "against" else [added]
+                places = [corners[colour] for colour in wanted]
+                hits[name].append(any(0 <= x - a < SIDE and 0 <= y - b < SIDE for a, b in places))
+    shares = {name: float(np.mean(found)) for name, found in hits.items()}
+    print({name: round(share, 3) for name, share in shares.items()}, f"of {len(hits['heat map'])}")
+    # By chance it would be the square's share of the image, .041 (.083 for the two others).
+    assert shares["heat map"] >= 0.95
+    assert shares["against"] >= 0.9
+    assert shares["heat map"] > max(shares["last layer"], shares["gradient times input"])

@@ -22,7 +22,7 @@ from specs_core.images import seen_region
 FloatArray = npt.NDArray[np.float32]
 
 ROLLOUT = "gradient times attention, rolled out over the layers"
-POOL = "gradient times attention of the pool, times gradient times activation behind the stem"
+POOL = "gradient times attention of the pool, sharpened by gradient times activation behind the stem"
 INPUT = "gradient times input"
 
 
@@ -247,12 +247,12 @@ def _pooled(weighted: list[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     cells = weighted[1][0, :, 0, 1:].mean(0)  # (n,)
     side = round(len(cells) ** 0.5)
     pool = cells.view(side, side)
-    # Differs from the paper: a ResNet has one layer of attention, over cells as large as objects. How much a
-    # cell speaks, for or against, weighs the finer map; docs/metrics.md has what each finds by itself.
-    coarse = F.interpolate(pool.abs()[None, None], tuple(stem.shape), mode="bilinear", align_corners=False)[
-        0, 0
-    ]
-    return coarse * stem, {"attention of the pool": pool, "activation behind the stem": stem}
+    # Differs from the paper: a ResNet has one layer of attention, over cells as large as objects. It says how
+    # much a cell speaks and on which side; the size of the finer map says where in the cell. The finer map's
+    # own signs change within an object and lead astray: docs/metrics.md, "Heat map".
+    coarse = F.interpolate(pool[None, None], tuple(stem.shape), mode="bilinear", align_corners=False)[0, 0]
+    fine = F.avg_pool2d(stem.abs()[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
+    return coarse * fine, {"attention of the pool": pool, "activation behind the stem": stem}
 
 
 def _change(before: npt.ArrayLike | None, after: npt.ArrayLike, feature: Tensor, label: str) -> Tensor:

@@ -50,7 +50,7 @@ def overlay_png(heat: HeatMap, size: tuple[int, int]) -> bytes:
         round(edge * side / whole)
         for edge, side, whole in zip(heat.region, (width, height) * 2, size * 2, strict=True)
     )
-    values = _smooth(heat.values, (max(1, right - left), max(1, bottom - top)))
+    values = smooth(heat.values, (max(1, right - left), max(1, bottom - top)))
     # What lies beyond the image is padding; what of the image the square does not reach was not read.
     inside = values[max(0, -top) :, max(0, -left) :][: height - max(0, top), : width - max(0, left)]
     rows = slice(max(0, top), max(0, top) + inside.shape[0])
@@ -69,7 +69,7 @@ def overlay_png(heat: HeatMap, size: tuple[int, int]) -> bytes:
     return out.getvalue()
 
 
-def _smooth(values: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def smooth(values: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Scale a map bicubically, so that none of its cells show.
 
     Args:
@@ -86,4 +86,5 @@ def _smooth(values: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArr
     height, width = values.shape
     padded = Image.fromarray(np.pad(np.asarray(values / largest, dtype=np.float32), EDGE, mode="edge"))
     box = (EDGE, EDGE, EDGE + width, EDGE + height)
-    return np.clip(np.asarray(padded.resize(size, Image.Resampling.BICUBIC, box=box)), -1.0, 1.0)
+    scaled = np.asarray(padded.resize(size, Image.Resampling.BICUBIC, box=box), dtype=np.float32)
+    return np.clip(scaled, -1.0, 1.0)

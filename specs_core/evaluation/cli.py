@@ -8,6 +8,8 @@ from pathlib import Path
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
+    from specs_core.segmentation import SEGMENTERS
+
     parser = subparsers.add_parser("evaluate", help="measure a model on data with known truth")
     kinds = parser.add_subparsers(dest="evaluation", required=True, metavar="EVALUATION")
     localisation = kinds.add_parser(
@@ -19,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     localisation.add_argument(
         "--model", default=None, help="model name or file (default: $SPECS_MODEL or scenes)"
     )
-    localisation.add_argument("--segmenter", default="dependency", help="dependency (default) or grammar")
+    localisation.add_argument("--segmenter", choices=SEGMENTERS, default=SEGMENTERS[0])
     localisation.add_argument("--json", action="store_true", help="print one JSON object")
     localisation.set_defaults(run=run_localisation)
     _add_specificity(kinds)
@@ -68,9 +70,9 @@ def _add_heat_map(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
     parser = kinds.add_parser(
         "heatmap",
-        help="does a unit's heat map point at the object that the unit is about?",
-        description="Play the pointing game with the heat maps of units about one object (data: see `specs "
-        "scenes`).",
+        help="does a unit's heat map show what moves its delta?",
+        description="Hold the heat maps of units about one object against where the object is, and against "
+        "what covering the image there does to delta (data: see `specs scenes`).",
     )
     parser.add_argument("data", type=Path, metavar="SCENES.jsonl")
     parser.add_argument(
@@ -90,7 +92,7 @@ def run_heat_map(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from specs_core.encoder import load_encoder
-    from specs_core.evaluation.heat_map import evaluate_heat_maps, read_placed_scenes
+    from specs_core.evaluation.heat_map import MAP, evaluate_heat_maps, read_placed_scenes
 
     scenes = read_placed_scenes(args.data)
     encoder = load_encoder(args.model)
@@ -104,21 +106,23 @@ def run_heat_map(args: argparse.Namespace) -> int:
         )
     if args.json:
         record = asdict(found)
-        for shares in (record["true"], record["false"]):
+        for shares in (record[side][table] for side in ("true", "false") for table in ("in_box", "covered")):
             shares.update({name: None for name, value in shares.items() if math.isnan(value)})
         known = {"model": encoder.checkpoint.label, "weights_sha256": encoder.weights_sha256}
-        print(json.dumps({**known, "segmenter": args.segmenter, **record}, indent=1, allow_nan=False))
+        print(json.dumps({**known, "segmenter": args.segmenter, **record}, indent=1))
         return 0
     print(f"{encoder.checkpoint.label} ({found.scenes} scenes, {args.segmenter} units)")
-    for title, count, shares in (
-        ("true units about one object, pointing for it", found.units, found.true),
-        ("false units about one object, pointing against it", found.false_units, found.false),
-    ):
-        print(f"  {title}, {count}")
-        for name, value in shares.items():
-            print(f"    {name:<32}{value:.3f}")
-    for fact, (value, n) in found.false_by_fact.items():
-        print(f"    heat map, false {fact:<16}{value:.3f}  of {n}")
+    for title, side in (("true units, what speaks for them", found.true), ("false, against", found.false)):
+        print(f"  {title}: {side.units} about one object, mean delta {side.delta:+.4f}")
+        for name in dict.fromkeys([*side.in_box, *side.covered]):
+            share, change = side.in_box.get(name), side.covered.get(name)
+            print(
+                f"    {name:<28}"
+                + (f"in the box {share:.3f}" if share is not None else " " * 16)
+                + (f"   covered, delta moves {change:+.4f}" if change is not None else "")
+            )
+        for fact, (value, n) in side.by_fact.items():
+            print(f"    {MAP}, false {fact:<15}in the box {value:.3f}  of {n}")
     return 0
 
 

@@ -1,19 +1,24 @@
 """Cut captions into detail units, the steps of the SPECS curve.
 
 `dependency` (ours, the default) reads a dependency parse; `grammar` is the paper's chunk grammar over Penn
-tags. Both run on the spaCy pipeline that ships in this package, so nothing is downloaded.
+tags. `sentences` is coarser and `word_groups` finer than either. All run on the spaCy pipeline that ships in
+this package, so nothing is downloaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any
 
 from specs_core.errors import CaptionError, ConfigError
 from specs_core.segmentation.units import DetailUnit
 
 __all__ = ["SEGMENTERS", "DetailUnit", "segment", "segment_many", "segmenter_version"]
 
-SEGMENTERS = ("dependency", "grammar")
+SEGMENTERS = ("dependency", "grammar", "sentences", "word_groups")  # each is a module of this package
+
+_READ_TREES = ("dependency", "word_groups")
 
 
 def segment(
@@ -23,7 +28,7 @@ def segment(
 
     Args:
         caption: the caption; any Unicode text.
-        segmenter: `dependency` or `grammar`.
+        segmenter: one of `SEGMENTERS`.
         pipeline: name or path of another spaCy pipeline with a tagger and a parser, such as
             `en_core_web_sm`; without it `$SPECS_PIPELINE`, and without that the shipped one.
 
@@ -51,7 +56,7 @@ def segment_many(
 
     Args:
         captions: captions; any Unicode text.
-        segmenter: `dependency` or `grammar`.
+        segmenter: one of `SEGMENTERS`.
         batch_size: captions that go through the pipeline together; it moves the speed, not the units.
         pipeline: as in `segment`.
         processes: how many processes share the work; they move the speed, not the units or their order. A
@@ -81,13 +86,12 @@ def segment_many(
             processes=processes,
         )
         return
-    from specs_core.segmentation import dependency, grammar
     from specs_core.segmentation.parsing import parse_many
     from specs_core.segmentation.units import cut_at
 
-    rules = dependency if segmenter == "dependency" else grammar
+    rules = _rules(segmenter)
     parsed = parse_many(
-        _checked(captions), trees=segmenter == "dependency", batch_size=batch_size, pipeline=pipeline
+        _checked(captions), trees=segmenter in _READ_TREES, batch_size=batch_size, pipeline=pipeline
     )
     for caption in parsed:
         yield cut_at(caption.text, caption.offsets(rules.unit_starts(caption.doc)))
@@ -97,7 +101,7 @@ def segmenter_version(segmenter: str, *, pipeline: str | None = None) -> str:
     """Name a segmenter with the versions of its rules and of its pipeline, as stored beside ratings.
 
     Args:
-        segmenter: `dependency` or `grammar`.
+        segmenter: one of `SEGMENTERS`.
         pipeline: as in `segment`.
 
     Returns:
@@ -107,11 +111,14 @@ def segmenter_version(segmenter: str, *, pipeline: str | None = None) -> str:
         ConfigError: the segmenter is unknown, or the pipeline cannot be loaded.
     """
     _check(segmenter)
-    from specs_core.segmentation import dependency, grammar
     from specs_core.segmentation.parsing import pipeline_version
 
-    rules = dependency if segmenter == "dependency" else grammar
-    return f"{segmenter}-{rules.RULES_VERSION}+{pipeline_version(pipeline)}"
+    return f"{segmenter}-{_rules(segmenter).RULES_VERSION}+{pipeline_version(pipeline)}"
+
+
+def _rules(segmenter: str) -> Any:
+    """Return the module with the segmenter's `unit_starts` and `RULES_VERSION`."""
+    return import_module(f"specs_core.segmentation.{segmenter}")
 
 
 def _check(segmenter: str) -> None:

@@ -26,7 +26,7 @@ def cut_in_processes(
 
     Args:
         captions: captions that are not empty.
-        segmenter: `dependency` or `grammar`.
+        segmenter: one of `SEGMENTERS`.
         batch_size: captions that a process gets at a time.
         pipeline: as in `segment`.
         processes: how many.

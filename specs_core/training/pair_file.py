@@ -94,7 +94,7 @@ class PairFile:
         either cuts anew. Every process cuts its share and waits for the others'.
 
         Args:
-            segmenter: "dependency" or "grammar".
+            segmenter: One of `specs_core.segmentation.SEGMENTERS`.
             folder: Where the units are kept; None for a folder beside the file.
             rank: Number of this process.
             processes: Number of processes.

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from specs_core.errors import ImageError
-from specs_core.images import FORMATS, MAX_PIXELS, load_image, read_image
+from specs_core.errors import ConfigError, ImageError
+from specs_core.images import FORMATS, MAX_PIXELS, load_image, read_image, seen_region
 
 RED, BLUE = (250, 10, 20), (10, 20, 250)
 
@@ -276,3 +276,30 @@ def test_read_image_of_no_pixels_is_refused() -> None:
 def test_read_image_when_the_name_holds_nul_says_so() -> None:
     with pytest.raises(ImageError, match="NUL"):
         read_image("a\x00b.png")
+
+
+@pytest.mark.parametrize("mode", ["shortest", "longest", "squash"])
+@pytest.mark.parametrize("size", [(300, 200), (201, 340), (90, 90), (40, 37)])
+@pytest.mark.parametrize("place", [(0.45, 0.55), (0.62, 0.4)])
+def test_seen_region_leads_a_marked_pixel_of_the_models_square_back_to_the_image(mode, size, place):
+    from open_clip import image_transform
+
+    width, height = size
+    image = Image.new("RGB", size, "black")
+    at = (round(place[0] * width), round(place[1] * height))
+    image.paste("white", (at[0] - 2, at[1] - 2, at[0] + 2, at[1] + 2))  # its middle is the corner `at`
+    square = image_transform(96, is_train=False, resize_mode=mode)(image).numpy().sum(0)
+    bright = np.clip(square - square.min(), 0, None) ** 2
+    if mode == "longest":
+        bright[bright < 0.5 * bright.max()] = 0  # what pads the image is no mark
+    rows, columns = np.mgrid[:96, :96] + 0.5
+    left, top, right, bottom = seen_region(size, 96, resize_mode=mode)
+    x = left + (right - left) * float((bright * columns).sum() / bright.sum()) / 96
+    y = top + (bottom - top) * float((bright * rows).sum() / bright.sum()) / 96
+    assert abs(x - at[0]) <= 1.5
+    assert abs(y - at[1]) <= 1.5
+
+
+def test_seen_region_of_an_unknown_mode_is_an_error():
+    with pytest.raises(ConfigError, match="unknown resize mode 'stretch'"):
+        seen_region((10, 10), 96, resize_mode="stretch")

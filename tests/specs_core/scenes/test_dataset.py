@@ -3,15 +3,16 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from specs_core.datasets.pairs import read_pairs
 from specs_core.errors import ConfigError, DataError
 from specs_core.scenes.captions import named_fact
 from specs_core.scenes.dataset import make_scene, read_scenes, write_scenes
-from specs_core.scenes.drawing import draw_scene, emoji_font_path
+from specs_core.scenes.drawing import draw_scene, emoji_font_path, object_boxes
 from specs_core.scenes.world import scene_facts
 
 
@@ -123,3 +124,21 @@ def test_scenes_of_a_seed_are_the_same_whatever_order_the_process_gives_to_sets(
         for seed in ("0", "1", "2")
     }
     assert len(answers) == 1
+
+
+def test_boxes_hold_what_each_object_changes_of_the_picture(tmp_path, font):
+    rows = [
+        json.loads(line)
+        for line in write_scenes(tmp_path / "out", count=12, seed=9, size=192).read_text().splitlines()
+    ]
+    for index, row in enumerate(rows):
+        scene = make_scene(9, index)[0]
+        assert row["boxes"] == {kind: list(box) for kind, box in object_boxes(scene, size=192).items()}
+        assert row["boxes"].keys() == {thing.kind for thing in scene.objects}
+        # Without its last object the rest of a scene is drawn as before.
+        fewer = draw_scene(replace(scene, objects=scene.objects[:-1]), size=192)
+        left, upper, right, lower = ImageChops.difference(draw_scene(scene, size=192), fewer).getbbox()
+        box = row["boxes"][scene.objects[-1].kind]
+        assert box[0] <= left < right <= box[2]
+        assert box[1] <= upper < lower <= box[3]
+        assert max(right - left, lower - upper) >= 0.9 * (box[2] - box[0])

@@ -4,7 +4,7 @@ import pytest
 
 from specs_core.cli import main
 from specs_core.errors import DataError
-from specs_core.segmentation import segment, segment_many
+from specs_core.segmentation import SEGMENTERS, segment, segment_many
 from specs_core.segmentation.cli import run
 
 
@@ -19,7 +19,7 @@ def _read(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("segmenter", ["dependency", "grammar"])
+@pytest.mark.parametrize("segmenter", SEGMENTERS)
 def test_segment_command_writes_id_and_units_of_every_line(tmp_path, segmenter):
     caption = "A red car stands on a road. Behind it is a tree, with green leaves."
     source = _write(

@@ -47,7 +47,7 @@ def test_segment_five_thousand_words_rebuilds_them(segmenter):
     for caption in (with_stops, without_stops):
         units = segment(caption, segmenter=segmenter)
         assert "".join(unit.text for unit in units) == caption
-        assert len(units) > 100
+        assert len(units) > 100 or (segmenter == "sentences" and caption is without_stops)
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -104,7 +104,10 @@ def test_segment_many_empty_caption_names_its_number():
 
 
 def test_segment_unknown_segmenter_raises_before_loading_anything():
-    with pytest.raises(ConfigError, match="unknown segmenter 'words': choose one of dependency, grammar"):
+    with pytest.raises(
+        ConfigError,
+        match=r"unknown segmenter 'words': choose one of dependency, grammar, sentences, word_groups",
+    ):
         segment("A car.", segmenter="words")
 
 

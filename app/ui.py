@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from app import api
 from app.models import chip_text
 from app.pages import analyse, inspect, rate
 from app.uploads import GuardedBlocks
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.rate_limit import RateLimit
 
 _ASSETS = Path(__file__).parent / "assets"
 _STYLES = ("style.css", "inspect.css", "results.css", "units.css", "cards.css", "rate.css", "analyse.css")
@@ -99,11 +101,12 @@ def page_options() -> dict[str, Any]:
     }
 
 
-def build_ui(context: AppContext) -> gr.Blocks:
-    """Lay out the three pages and wire what passes between them.
+def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
+    """Lay out the pages, wire what passes between them, and add the API.
 
     Args:
         context: The open context of the running app.
+        api_limit: Of one client's calls of the API; None leaves the API out.
     """
     with GuardedBlocks(
         title="SPECS Lens", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86_400)
@@ -127,4 +130,6 @@ def build_ui(context: AppContext) -> gr.Blocks:
             concurrency_limit=4,
             api_visibility="private",
         ).success(lambda: gr.Tabs(selected="rate"), outputs=tabs, api_visibility="private", queue=False)
+        if api_limit is not None:
+            api.build(context, api_limit)
     return blocks

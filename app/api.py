@@ -9,7 +9,6 @@ got. Errors reach the caller as one plain sentence.
 import math
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
@@ -92,11 +91,7 @@ def _image(value: object) -> "LoadedImage":
             "image has to be a file that was uploaded here before: "
             '{"path": "...", "meta": {"_type": "gradio.FileData"}}'
         )
-    try:
-        return load_image(path)
-    except ImageError as error:
-        # Where the server keeps its uploads is nobody's business.
-        raise ImageError(str(error).replace(str(Path(path).parent), "")) from error
+    return load_image(path)
 
 
 def _encoder(context: "AppContext", model: object) -> "Encoder":

@@ -9,7 +9,7 @@ import gradio as gr
 
 from app import api
 from app.models import chip_text
-from app.pages import analyse, inspect, rate
+from app.pages import analyse, compare, inspect, rate
 from app.uploads import GuardedBlocks
 
 if TYPE_CHECKING:
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from app.rate_limit import RateLimit
 
 _ASSETS = Path(__file__).parent / "assets"
-_STYLES = ("style.css", "inspect.css", "results.css", "units.css", "cards.css", "rate.css", "analyse.css")
+_STYLES = (
+    "style.css",
+    "inspect.css",
+    "results.css",
+    "units.css",
+    "compare.css",
+    "compare_results.css",
+    "cards.css",
+    "rate.css",
+    "analyse.css",
+)
 _SCRIPTS = ("frame.js",)
 _SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"]
 _MONO_FONT = ["ui-monospace", "SFMono-Regular", "DejaVu Sans Mono", "monospace"]
@@ -27,6 +37,9 @@ _BRAND = (
     '<button class="lens-theme" type="button" aria-label="Switch between light and dark">'
     '<span aria-hidden="true">◐</span></button>'
 )
+
+# The page that is opened shows the result of what was handed to it; a moment later, when the fields have it.
+_SCORE_ON_INSPECT = """() => { setTimeout(() => document.getElementById("score-button")?.click(), 100); }"""
 
 
 def lens_theme() -> gr.themes.Base:
@@ -116,6 +129,8 @@ def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
         with gr.Tabs(selected="inspect", elem_id="pages") as tabs:
             with gr.Tab("Inspect", id="inspect", elem_id="page-inspect") as inspect_tab:
                 inspect_page = inspect.build(context, inspect_tab, chip)
+            with gr.Tab("Compare", id="compare", elem_id="page-compare"):
+                compare_page = compare.build(context)
             with gr.Tab("Rate", id="rate", elem_id="page-rate") as rate_tab:
                 rate_page = rate.build(context, rate_tab)
             with gr.Tab("Analyse", id="analyse", elem_id="page-analyse") as analyse_tab:
@@ -130,6 +145,15 @@ def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
             concurrency_limit=4,
             api_visibility="private",
         ).success(lambda: gr.Tabs(selected="rate"), outputs=tabs, api_visibility="private", queue=False)
+        compare_page.view.open_entry(
+            compare_page.entry_to_open,
+            inputs=compare_page.state,
+            outputs=[inspect_page.image, inspect_page.caption],
+            api_visibility="private",
+            show_progress="hidden",
+        ).success(
+            lambda: gr.Tabs(selected="inspect"), outputs=tabs, api_visibility="private", queue=False
+        ).success(None, js=_SCORE_ON_INSPECT, api_visibility="private")
         if api_limit is not None:
             api.build(context, api_limit)
     return blocks

@@ -128,7 +128,7 @@ def test_calls_by_name_beyond_the_limit_are_refused_with_the_seconds_to_wait() -
     assert limited.get("/gradio_api/call/segment/0123").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["call/score", "call/v2/score", "run/score", "api/score/", "call/"])
+@pytest.mark.parametrize("path", ["call/score", "call/v2/score", "call/score/", "call/"])
 def test_calls_of_other_names_are_not_found(path: str) -> None:
     answer = client().post(f"/gradio_api/{path}")
     assert answer.status_code == 404
@@ -144,7 +144,7 @@ def test_calls_when_the_api_is_off_are_not_found() -> None:
 
 def test_events_beyond_their_wider_limit_are_refused() -> None:
     limited = client()
-    paths = ["queue/join", "upload", "queue/join", "component_server", "queue/join"]
+    paths = ["queue/join", "upload", "run/predict", "component_server", "queue/join"]
     answers = [limited.post(f"/gradio_api/{path}").status_code for path in paths]
     assert answers == [200, 200, 200, 200, 429]
     assert limited.post("/gradio_api/call/segment").status_code == 200

@@ -166,6 +166,13 @@ def test_events_of_the_page_cannot_be_called_by_name(api_server: str) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["run/segment", "api/curve", "run/score"])
+def test_queue_cannot_be_skipped(api_server: str, path: str) -> None:
+    status, answer, _ = post(f"{api_server}/gradio_api/{path}", b'{"data": ["A b.", "dependency"]}')
+    assert status == 404
+    assert "does not accept direct HTTP POST requests" in answer["detail"]
+
+
 def test_call_from_a_foreign_page_is_refused(api_server: str) -> None:
     request = urllib.request.Request(
         f"{api_server}/gradio_api/call/segment",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.inspection import checked_caption, new_serial
+from app.inspection import BUNDLED_MODEL, checked_caption, new_serial
 from specs_core.checkpoints import resolve
 from specs_core.errors import CaptionError, ImageError
 
@@ -22,6 +22,10 @@ Kind = Literal["captions", "images"]
 LETTERS = "ABCDE"
 MAX_ENTRIES = len(LETTERS)
 _THUMBNAIL_SIDE = 96
+_PHOTOGRAPH = (
+    "This looks like a photograph, and the model scenes knows drawn scenes only: its numbers here say "
+    "nothing. Choose specs, which is made for photographs."
+)
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,7 @@ def _compare(
     """Score (letter, image, caption, notes on the caption); each image and each caption is read once."""
     stage = on_stage or (lambda share, words: None)
     # Imported here: the page must be up before the parser and torch are.
+    from app.photographs import looks_like_a_drawn_scene
     from app.pictures import pixel_sha256
     from specs_core.curve import curve_of_units, curve_record
     from specs_core.evidence import attribute_units
@@ -220,6 +225,7 @@ def _compare(
         )
         found, missing = attribute_units(encoder, features[path], units[text])
         loaded = images[path]
+        foreign = encoder.checkpoint.name == BUNDLED_MODEL and not looks_like_a_drawn_scene(loaded.image)
         entries.append(
             Entry(
                 letter=letter,
@@ -231,7 +237,7 @@ def _compare(
                 words=len(text.split()),
                 f_clip_score=None if found is None else found.f_clip_score,
                 f_clip_note=missing,
-                notes=(*loaded.notes, *notes),
+                notes=(*loaded.notes, *notes, *([_PHOTOGRAPH] if foreign else [])),
             )
         )
     return Comparison(kind, tuple(entries), encoder.checkpoint.label, encoder.context_length, new_serial())

@@ -22,7 +22,7 @@ COUNTED = "specs_lens.counted"
 
 _MINUTE = 60.0
 _EVENTS = "/gradio_api/"
-# Calls of an endpoint by its name. Gradio's `run` and `api` refuse whatever goes through the queue, as the API's
+# Calls of an endpoint by its name. Gradio's `run` and `api` refuse what goes through the queue, as the API's
 # endpoints do; the page sends its small events there.
 _BY_NAME = "/gradio_api/call/"
 # One client usually has this much of an IPv6 address for itself.

@@ -156,8 +156,9 @@ def build(context: AppContext) -> ComparePage:
         text: str | None,
         chosen: str | None,
         units: str,
+        # Gradio finds it by this default, and only among what stands before the captions.
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
         *captions: str | None,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio finds it by this default
     ) -> tuple[Any, ...]:
         options: dict[str, Any] = {
             "segmenter": units,

@@ -7,8 +7,10 @@ import csv
 import io
 import json
 import os
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -234,6 +236,34 @@ def test_comparison_that_cannot_be_made_says_why_and_keeps_the_one_before(
         "broken.png: The file is not a JPEG, PNG or WEBP"
     )
     expect(page.locator("#compare-images")).not_to_contain_text("broken")
+
+
+def test_comparison_tells_how_far_it_is(server: str, drawn_image: Path, other_image: Path) -> None:
+    def post(path: str, body: bytes, kind: str) -> Any:
+        request = urllib.request.Request(f"{server}{path}", data=body, headers={"content-type": kind})
+        with urllib.request.urlopen(request, timeout=120) as response:
+            return json.loads(response.read())
+
+    def uploaded(image: Path) -> dict[str, Any]:
+        head = b'--sep\r\nContent-Disposition: form-data; name="files"; filename="x.png"\r\n\r\n'
+        body = head + image.read_bytes() + b"\r\n--sep--\r\n"
+        path = post("/gradio_api/upload", body, "multipart/form-data; boundary=sep")[0]
+        return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+    with urllib.request.urlopen(f"{server}/config", timeout=60) as response:
+        events = json.loads(response.read())["dependencies"]
+    number = next(event["id"] for event in events if event["api_name"] == "compare")
+    images = [uploaded(drawn_image), uploaded(other_image)]
+    data = ["images", None, None, images, CAPTIONS[0], "default", "dependency", *[""] * 5]
+    body = {"fn_index": number, "data": data, "session_hash": "progressing"}
+    post("/gradio_api/queue/join", json.dumps(body).encode(), "application/json")
+    with urllib.request.urlopen(
+        f"{server}/gradio_api/queue/data?session_hash=progressing", timeout=120
+    ) as response:
+        told = response.read().decode()
+    assert "Scoring A" in told
+    assert "Scoring B" in told
+    assert '"success":true' in told
 
 
 def test_downloads_hold_the_whole_comparison(open_page: OpenPage, drawn_image: Path) -> None:

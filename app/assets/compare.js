@@ -1,5 +1,6 @@
-// What the Compare page shows of a comparison. Runs once, when the component is mounted, with Gradio's `element`,
-// `props`, `watch` and `trigger`. Text from people is only ever set as textContent; nothing is built from HTML.
+// What the Compare page shows of a comparison. Runs once, when the component is mounted, with Gradio's
+// `element`, `props`, `watch` and `trigger`. Text from people is only ever set as textContent; nothing is
+// built from HTML.
 // One entry (A to E) can be chosen: its curve, its row and its dips stand out, the other curves step back.
 
 const host = (id) => document.querySelector(`#${id} .lens-host`);
@@ -57,18 +58,21 @@ const hover = (letter) => {
 };
 const links = (letter) => ({
   "data-letter": letter,
-  onmouseenter: () => hover(letter),
-  onmouseleave: () => hover(null),
+  // A finger does not hover: what it has touched would stay lit.
+  onpointerenter: (event) => { if (event.pointerType === "mouse") hover(letter); },
+  onpointerleave: () => hover(null),
 });
 
 // ---------------------------------------------------------------- the parts
 
 const key = (row) => h("span", { class: `cmp-mark cmp-s${row.series}` },
   h("span", { class: "cmp-symbol", "aria-hidden": "true" }, SYMBOLS[row.series - 1]), row.letter);
-const picture = (row) => (row.thumbnail ? h("img", { class: "cmp-thumb", src: row.thumbnail, alt: "" }) : null);
+const picture = (row) =>
+  (row.thumbnail ? h("img", { class: "cmp-thumb", src: row.thumbnail, alt: "" }) : null);
 
 const showNotices = () => {
-  host("compare-notices").replaceChildren(...(view?.notices ?? []).map((text) => h("p", { class: "lens-note" }, text)));
+  const notices = (view?.notices ?? []).map((text) => h("p", { class: "lens-note" }, text));
+  host("compare-notices").replaceChildren(...notices);
 };
 
 const COLUMNS = [
@@ -79,12 +83,14 @@ const deepest = (row) => {
   if (row.deepest === null) return h("span", { class: "lens-k" }, "no dips");
   const dip = row.dips[row.deepest];
   return h("span", { class: "cmp-deepest" }, h("span", { class: "lens-k" }, "deepest dip "),
-    h("b", { class: "lens-dip" }, `▼ ${dip.delta} `), h("span", { class: "cmp-words", dir: "auto" }, dip.text));
+    h("b", { class: "lens-dip" }, `▼ ${dip.delta} `),
+    h("span", { class: "cmp-words", dir: "auto" }, dip.text));
 };
 // Of captions that begin alike, the beginning and what is their own stand in a line each.
 const title = (row) => (row.own_words
   ? h("span", { class: "cmp-text cmp-two", title: row.title },
-    h("span", { dir: "auto" }, row.title), h("span", { class: "cmp-own", dir: "auto" }, `… ${row.own_words}`))
+    h("span", { dir: "auto" }, row.title),
+    h("span", { class: "cmp-own", dir: "auto" }, `… ${row.own_words}`))
   : h("span", { class: "cmp-text", dir: "auto", title: row.title }, row.title));
 const entry = (row) => {
   const values = { ...row, count: String(row.dips.length) };
@@ -94,13 +100,17 @@ const entry = (row) => {
       cell.classList.add("cmp-score");
       if (row.best) cell.append(" ", h("span", { class: "cmp-best" }, "best"));
     }
-    if (from === "tokens" && row.over) cell.append(h("span", { class: "lens-k" }, " (not all read)"));
-    if (from === "f_clip" && row.f_clip_note) cell.append(h("span", { class: "lens-k", title: row.f_clip_note }, " *"));
+    const add = (words, title) => cell.append(h("span", { class: "lens-k", title }, words));
+    if (from === "tokens" && row.over) add(" (not all read)");
+    if (from === "f_clip" && row.f_clip_note) add(" *", row.f_clip_note);
     return cell;
   });
+  const openIt = (event) => {
+    event.stopPropagation();
+    trigger("open_entry", { letter: row.letter });
+  };
   const open = h("button", { type: "button", class: "lens-button cmp-open", "data-open": row.letter,
-    onclick: (event) => { event.stopPropagation(); trigger("open_entry", { letter: row.letter }); } }, "Open in Inspect →");
-  open.setAttribute("aria-label", `Open ${row.letter} in Inspect`);
+    "aria-label": `Open ${row.letter} in Inspect`, onclick: openIt }, "Open in Inspect →");
   return h("tbody", { class: "cmp-entry", onclick: () => choose(row.letter), ...links(row.letter) },
     h("tr", {},
       h("th", { scope: "row" },
@@ -116,20 +126,27 @@ const showTable = () => {
   const head = h("thead", {}, h("tr", {},
     h("th", { scope: "col" }, view.kind === "captions" ? "caption" : "image"),
     ...COLUMNS.map(([name]) => h("th", { scope: "col", class: "lens-n" }, name))));
+  const said = view.kind === "captions"
+    ? "SPECS is the score of the whole caption; the number of words stands beside it because longer " +
+      "captions are often preferred for their length alone."
+    : "SPECS is the score of the caption on that image.";
   host("compare-table").replaceChildren(
     h("table", { class: "lens-table cmp-table" }, head, ...view.rows.map(entry)),
     h("p", { class: "lens-k cmp-foot" },
-      `By ${view.model}. SPECS is the score of the whole ${view.kind === "captions" ? "caption" : "caption on that image"}; ` +
-      "words stands beside it because longer captions are often preferred for their length alone. F-CLIPScore is at most 0, " +
-      "and higher is better. Click a row to keep its curve in front."));
+      `By ${view.model}. ${said} F-CLIPScore is at most 0, and higher is better. ` +
+      "Click a row to keep its curve in front."));
 };
 
+const DEEPEST = { class: "cmp-is-deepest" };
 const showDips = () => {
-  const columns = view.rows.map((row) => h("section", { class: "cmp-column", "aria-label": `Dips of ${row.letter}`, ...links(row.letter) },
-    h("div", { class: "cmp-column-head" }, key(row),
-      h("span", { class: "lens-k" }, row.dips.length === 1 ? "1 dip" : row.dips.length ? `${row.dips.length} dips` : "no dips")),
+  const counted = (dips) => (dips.length === 1 ? "1 dip" : dips.length ? `${dips.length} dips` : "no dips");
+  const attributes = (row) => ({
+    class: "cmp-column", "aria-label": `Dips of ${row.letter}`, ...links(row.letter),
+  });
+  const columns = view.rows.map((row) => h("section", attributes(row),
+    h("div", { class: "cmp-column-head" }, key(row), h("span", { class: "lens-k" }, counted(row.dips))),
     row.dips.length
-      ? h("ol", {}, ...row.dips.map((dip, index) => h("li", { class: index === row.deepest ? "cmp-is-deepest" : null },
+      ? h("ol", {}, ...row.dips.map((dip, index) => h("li", index === row.deepest ? DEEPEST : {},
           h("span", { class: "lens-dip" }, `▼ ${dip.delta}`), " ",
           h("span", { class: "lens-k" }, `unit ${dip.number}`), h("br"),
           h("span", { class: "cmp-dip", dir: "auto" }, dip.text))))
@@ -210,7 +227,7 @@ document.addEventListener("keydown", (event) => {
   setTimeout(() => { document.getElementById("compare-button")?.click(); event.target.focus(); }, 30);
 });
 const start = () => {
-  if (!host("compare-notices") || !host("compare-table") || !host("compare-dips") || !host("compare-downloads")) {
+  if (!["compare-notices", "compare-table", "compare-dips", "compare-downloads"].every(host)) {
     setTimeout(start, 30);
     return;
   }

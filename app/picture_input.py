@@ -1,10 +1,11 @@
-"""The upload field for images."""
+"""The upload fields for images."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import ListFiles
 
 
 class PictureInput(gr.Image):
@@ -20,3 +21,16 @@ class PictureInput(gr.Image):
     def preprocess(self, payload: Any) -> str | None:
         """Return the path of the uploaded file in the server's cache, or None."""
         return None if payload is None else payload.path
+
+
+class PicturesInput(gr.File):
+    """Gradio's field for several files, handing on the uploaded files' paths and nothing else."""
+
+    # Tells Gradio that the page shows this as its own file field.
+    is_template = True
+
+    def preprocess(self, payload: Any) -> list[str]:
+        """Return the paths of the uploaded files in the server's cache."""
+        if payload is None:
+            return []
+        return [file.path for file in (payload if isinstance(payload, ListFiles) else [payload])]

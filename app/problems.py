@@ -16,13 +16,22 @@ from specs_core.errors import SpecsError
 _LOG = logging.getLogger("specs_lens")
 
 
-def problem(message: str) -> gr.Error:
-    """Return an error that the page shows as one plain sentence; the message is text, never HTML."""
+def _sentence(message: str) -> str:
     sentence = message.strip()
     sentence = sentence[:1].upper() + sentence[1:]
-    if not sentence.endswith((".", "!", "?")):
-        sentence += "."
-    return gr.Error(html.escape(sentence), title="That did not work", duration=12, print_exception=False)
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def problem(message: str) -> gr.Error:
+    """Return an error that the page shows as one plain sentence; the message is text, never HTML."""
+    return gr.Error(
+        html.escape(_sentence(message)), title="That did not work", duration=12, print_exception=False
+    )
+
+
+def refusal(message: str) -> gr.Error:
+    """Return an error for a caller of the API: the same sentence, as plain text in JSON."""
+    return gr.Error(_sentence(message), print_exception=False)
 
 
 @contextmanager
@@ -38,3 +47,17 @@ def shown_on_page() -> Iterator[None]:
     except (SpecsError, AnnotationError, FormError) as error:
         _LOG.info("shown to the visitor: %s: %s", type(error).__name__, error)
         raise problem(str(error)) from error
+
+
+@contextmanager
+def told_to_caller() -> Iterator[None]:
+    """Turn the errors that the libraries raise on purpose into errors for a caller of the API.
+
+    Raises:
+        gradio.Error: In place of a SpecsError; anything else is a bug and passes.
+    """
+    try:
+        yield
+    except SpecsError as error:
+        _LOG.info("told to a caller: %s: %s", type(error).__name__, error)
+        raise refusal(str(error)) from error

@@ -24,6 +24,8 @@ _LOG = logging.getLogger("specs_lens")
 _ASSETS = Path(__file__).parent / "assets"
 # Hugging Face shows a Space inside a frame of its own site.
 _SPACE_FRAME = "https://huggingface.co"
+# The private network in which it puts its proxy and a Space's container.
+_SPACE_NETWORK = "10.0.0.0/8"
 
 
 def create_app(context: AppContext) -> FastAPI:
@@ -40,13 +42,17 @@ def create_app(context: AppContext) -> FastAPI:
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
+    from app.api import NAMES, answer_wrong_arguments
+    from app.rate_limit import RateLimit, RequestLimit
     from app.security import Guard
     from app.thumbnails import thumbnail_router
     from app.ui import build_ui, page_options
 
     settings = context.settings
     origins = (*settings.allowed_origins, *_space_origin())
+    api_limit = RateLimit(settings.api_per_minute) if settings.api_per_minute else None
     app = FastAPI(title="SPECS Lens", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(RequestLimit, api=api_limit, names=NAMES, events=RateLimit(settings.events_per_minute))
     # Gradio answers any Origin with credentials unless its parent has a CORS policy of its own.
     app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"])
     app.add_middleware(
@@ -85,9 +91,10 @@ def create_app(context: AppContext) -> FastAPI:
 
     app.mount("/static/lens", StaticFiles(directory=_ASSETS), name="lens-assets")
 
-    return gr.mount_gradio_app(
+    blocks = build_ui(context, api_limit).queue(api_open=False, max_size=64)
+    gr.mount_gradio_app(
         app,
-        build_ui(context).queue(api_open=False, max_size=64),
+        blocks,
         path="/",
         footer_links=[],
         run_history=False,
@@ -101,12 +108,21 @@ def create_app(context: AppContext) -> FastAPI:
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
         **page_options(),
     )
+    # Gradio's own application is the last that was mounted.
+    mounted = app.routes[-1].app
+    mounted.add_exception_handler(TypeError, answer_wrong_arguments(blocks))
+    return app
 
 
 def _space_origin() -> tuple[str, ...]:
     """Return the address under which Hugging Face serves this Space, where this is one."""
     host = os.environ.get("SPACE_HOST")
     return (f"https://{host}",) if host else ()
+
+
+def _trusted_proxies(settings: Settings) -> list[str]:
+    """Return whom to believe what X-Forwarded-For says; a Space is reached through its host's proxy only."""
+    return list(settings.trusted_proxies) or ([_SPACE_NETWORK] if "SPACE_ID" in os.environ else [])
 
 
 def _warm_up(context: AppContext) -> None:
@@ -174,7 +190,14 @@ def main() -> int:
         print(f"specs-lens: {error}", file=sys.stderr)
         return 2
     server = uvicorn.Server(
-        uvicorn.Config(create_app(context), host=settings.host, port=settings.port, log_level="warning")
+        uvicorn.Config(
+            create_app(context),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            # Given even where empty: uvicorn's own default believes everybody on this machine.
+            forwarded_allow_ips=_trusted_proxies(settings),
+        )
     )
     print(f"SPECS Lens: {settings.url}   (data in {settings.data}; Ctrl+C stops)", flush=True)
     # A moment later, so that the page that is opened now is served first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import sys
 from pathlib import Path
@@ -38,6 +39,11 @@ class Settings(BaseSettings):
         allowed_hosts: Host names that requests may be addressed to, comma-separated; ``*`` allows all. Empty
             means the loopback names when listening on loopback, and all otherwise.
         allowed_origins: Further origins (``https://example.org``) whose pages may post, comma-separated.
+        trusted_proxies: Addresses or networks (``10.0.0.0/8``) of the reverse proxies in front of the app,
+            comma-separated. What they say of a request's client (X-Forwarded-For) is believed; what anybody
+            else says is not.
+        api_per_minute: Calls of the API that one client may make a minute; 0 turns the API off.
+        events_per_minute: Other events that one client may send a minute, the page's own among them.
         open_browser: Open the page in a browser after the start; by default only when started by hand.
     """
 
@@ -55,13 +61,24 @@ class Settings(BaseSettings):
     max_caption_characters: int = Field(default=10_000, ge=1)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    api_per_minute: int = Field(default=30, ge=0)
+    events_per_minute: int = Field(default=600, ge=1)
     open_browser: bool | None = None
 
-    @field_validator("allowed_hosts", "allowed_origins", mode="before")
+    @field_validator("allowed_hosts", "allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_proxies", mode="after")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            # Such as a name or "*", which would believe everybody.
+            ipaddress.ip_network(part, strict=False)
         return value
 
     @field_validator("db", "model", mode="before")

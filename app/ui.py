@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from app import api
 from app.models import chip_text
-from app.pages import analyse, inspect, rate
+from app.pages import analyse, compare, inspect, rate
 from app.uploads import GuardedBlocks
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.rate_limit import RateLimit
 
 _ASSETS = Path(__file__).parent / "assets"
 _STYLES = (
@@ -22,6 +24,8 @@ _STYLES = (
     "results.css",
     "evidence.css",
     "units.css",
+    "compare.css",
+    "compare_results.css",
     "cards.css",
     "rate.css",
     "analyse.css",
@@ -35,6 +39,9 @@ _BRAND = (
     '<button class="lens-theme" type="button" aria-label="Switch between light and dark">'
     '<span aria-hidden="true">◐</span></button>'
 )
+
+# The page that is opened shows the result of what was handed to it; a moment later, when the fields have it.
+_SCORE_ON_INSPECT = """() => { setTimeout(() => document.getElementById("score-button")?.click(), 100); }"""
 
 
 def lens_theme() -> gr.themes.Base:
@@ -109,11 +116,12 @@ def page_options() -> dict[str, Any]:
     }
 
 
-def build_ui(context: AppContext) -> gr.Blocks:
-    """Lay out the three pages and wire what passes between them.
+def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
+    """Lay out the pages, wire what passes between them, and add the API.
 
     Args:
         context: The open context of the running app.
+        api_limit: Of one client's calls of the API; None leaves the API out.
     """
     with GuardedBlocks(
         title="SPECS Lens", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86_400)
@@ -123,6 +131,8 @@ def build_ui(context: AppContext) -> gr.Blocks:
         with gr.Tabs(selected="inspect", elem_id="pages") as tabs:
             with gr.Tab("Inspect", id="inspect", elem_id="page-inspect") as inspect_tab:
                 inspect_page = inspect.build(context, inspect_tab, chip)
+            with gr.Tab("Compare", id="compare", elem_id="page-compare"):
+                compare_page = compare.build(context)
             with gr.Tab("Rate", id="rate", elem_id="page-rate") as rate_tab:
                 rate_page = rate.build(context, rate_tab)
             with gr.Tab("Analyse", id="analyse", elem_id="page-analyse") as analyse_tab:
@@ -137,4 +147,15 @@ def build_ui(context: AppContext) -> gr.Blocks:
             concurrency_limit=4,
             api_visibility="private",
         ).success(lambda: gr.Tabs(selected="rate"), outputs=tabs, api_visibility="private", queue=False)
+        compare_page.view.open_entry(
+            compare_page.entry_to_open,
+            inputs=compare_page.state,
+            outputs=[inspect_page.image, inspect_page.caption],
+            api_visibility="private",
+            show_progress="hidden",
+        ).success(
+            lambda: gr.Tabs(selected="inspect"), outputs=tabs, api_visibility="private", queue=False
+        ).success(None, js=_SCORE_ON_INSPECT, api_visibility="private")
+        if api_limit is not None:
+            api.build(context, api_limit)
     return blocks

@@ -7,9 +7,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
+from gradio.utils import get_function_params, get_upload_folder
 
-from app.problems import problem
+from app.problems import problem, refusal
 
 if TYPE_CHECKING:
     from gradio.blocks import BlockFunction
@@ -55,12 +55,18 @@ class GuardedBlocks(gr.Blocks):
         Raises:
             gradio.Error: If it names any other file, or is not what the event takes.
         """
+        # What only a program calls is told in a program's words.
+        is_api = block_fn.api_visibility == "public"
+        tell = refusal if is_api else problem
         if names_foreign_file(inputs, get_upload_folder()):
-            raise problem("Only a file that was uploaded here can be used; upload it and try again")
+            raise tell("Only a file that was uploaded here can be used; upload it and try again")
         try:
             return await super().preprocess_data(block_fn, inputs, *args, **options)
         except gr.Error as error:
-            raise problem(error.message) from error
+            raise tell(error.message) from error
         except Exception as error:
             _LOG.info("an event's data cannot be read: %s", type(error).__name__)
+            if is_api:
+                names = ", ".join(name for name, *_ in get_function_params(block_fn.fn))
+                raise refusal(f"The data of the call has to be a list of: {names}") from error
             raise problem("The page sent something that cannot be read; reload it and try again") from error

@@ -63,11 +63,15 @@ class InspectPage:
         rate_button: The button that hands the shown caption to the Rate page.
         hand_over: Stores the shown item and returns the pair that the Rate page waits for.
         hand_over_inputs: The components that ``hand_over`` reads.
+        image: The image field.
+        caption: The caption field.
     """
 
     rate_button: gr.Button
     hand_over: Callable[..., tuple[str, int]]
     hand_over_inputs: list[Any]
+    image: PictureInput
+    caption: gr.Textbox
 
 
 def text_html(value: str, **options: Any) -> gr.HTML:
@@ -347,7 +351,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         threshold=threshold,
         draw=draw,
     )
-    return InspectPage(rate_button, hand_over, [state])
+    return InspectPage(rate_button, hand_over, [state], image, caption)
 
 
 def _download_progress(progress: gr.Progress) -> Callable[[int, int], None]:

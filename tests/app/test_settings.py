@@ -65,3 +65,24 @@ def test_default_data_dir_on_linux_follows_the_desktop_standard(monkeypatch: pyt
     assert default_data_dir() == Path("/somewhere/specs-lens")
     monkeypatch.delenv("XDG_DATA_HOME")
     assert default_data_dir() == Path.home() / ".local" / "share" / "specs-lens"
+
+
+def test_settings_with_trusted_proxies_take_addresses_and_networks_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Settings().trusted_proxies == ()
+    monkeypatch.setenv("SPECS_TRUSTED_PROXIES", "192.0.2.1, 10.0.0.0/8")
+    assert Settings().trusted_proxies == ("192.0.2.1", "10.0.0.0/8")
+    for everybody in ("*", "proxy.example"):
+        monkeypatch.setenv("SPECS_TRUSTED_PROXIES", everybody)
+        with pytest.raises(ValidationError, match="trusted_proxies"):
+            Settings()
+
+
+@pytest.mark.parametrize(("name", "value"), [("API_PER_MINUTE", "-1"), ("EVENTS_PER_MINUTE", "0")])
+def test_settings_with_an_impossible_limit_name_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"SPECS_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()

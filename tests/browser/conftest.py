@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,12 @@ def server_with_bundled_model(tmp_path_factory: pytest.TempPathFactory) -> Itera
         pytest.skip("the bundled model is not here")
     with _running_app(tmp_path_factory.mktemp("bundled"), {}) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def start_app() -> Callable[..., AbstractContextManager[str]]:
+    """Start the app with settings of a test's own, as in `with start_app(folder, {...}) as url`."""
+    return _running_app
 
 
 @contextmanager

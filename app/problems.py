@@ -16,22 +16,23 @@ from specs_core.errors import SpecsError
 _LOG = logging.getLogger("specs_lens")
 
 
-def _sentence(message: str) -> str:
-    sentence = message.strip()
-    sentence = sentence[:1].upper() + sentence[1:]
-    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+def sentence(message: str) -> str:
+    """Return a message as one sentence: a capital first, a stop at the end."""
+    said = message.strip()
+    said = said[:1].upper() + said[1:]
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def problem(message: str) -> gr.Error:
     """Return an error that the page shows as one plain sentence; the message is text, never HTML."""
     return gr.Error(
-        html.escape(_sentence(message)), title="That did not work", duration=12, print_exception=False
+        html.escape(sentence(message)), title="That did not work", duration=12, print_exception=False
     )
 
 
 def refusal(message: str) -> gr.Error:
     """Return an error for a caller of the API: the same sentence, as plain text in JSON."""
-    return gr.Error(_sentence(message), print_exception=False)
+    return gr.Error(sentence(message), print_exception=False)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from typing import Any
 
 import gradio as gr
 
+from app.problems import sentence
+
 # The page's scripts live in one component, and a component hears of its own value alone. So each kind of
 # answer has a component of its own, which hands on what it is told as an event of the document.
 _SCRIPT = """
@@ -37,13 +39,7 @@ def channel(name: str) -> gr.HTML:
     )
 
 
-def refusal(error: Exception | str) -> dict[str, Any]:
+def no_answer(error: Exception | str) -> dict[str, Any]:
     """Return an answer that says in one sentence why a question cannot be met."""
-    text = str(error).strip()
-    text = text[:1].upper() + text[1:]
     # Two equal answers in a row must still differ, or the browser would not be told of the second one.
-    return {
-        "view": "problem",
-        "problem": text if text.endswith((".", "!", "?")) else f"{text}.",
-        "stamp": secrets.token_hex(6),
-    }
+    return {"view": "problem", "problem": sentence(str(error)), "stamp": secrets.token_hex(6)}

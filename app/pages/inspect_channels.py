@@ -14,7 +14,7 @@ from app.answers import FormError, as_form
 from app.evidence import Evidence, gather
 from app.heat import heat_answer
 from app.inspection import Inspection, store_item
-from app.pages.channel import channel, refusal
+from app.pages.channel import channel, no_answer
 from app.problems import problem
 from app.reporting import Outcome, Report, in_steps
 from app.reports import make_report
@@ -106,7 +106,7 @@ def wire(
                 yield found, evidence_view(found, scored.record, threshold=within_range(cut))
         except _TOLD as error:
             _LOG.info("no evidence: %s", error)
-            yield gr.skip(), refusal(error)
+            yield gr.skip(), no_answer(error)
 
     def tell_what_if(shown: Inspection | None, cut: float, event: gr.EventData) -> tuple[Any, ...]:
         try:
@@ -116,7 +116,7 @@ def wire(
             edited = what_if(context, scored, event._data)
         except _TOLD as error:
             _LOG.info("no what-if: %s", error)
-            return gr.skip(), gr.skip(), refusal(error)
+            return gr.skip(), gr.skip(), no_answer(error)
         view = what_if_view(scored, edited, threshold=within_range(cut))
         return edited, draw(merged_record(scored, edited), cut), view
 
@@ -136,14 +136,14 @@ def wire(
                     yield {"view": "step", "step": [came.done, came.total]}
         except _TOLD as error:
             _LOG.info("no correction: %s", error)
-            yield refusal(error)
+            yield no_answer(error)
 
     def tell_heat(shown: Inspection | None, event: gr.EventData) -> dict[str, Any]:
         try:
             return heat_answer(context, current(shown, event._data), event._data)
         except _TOLD as error:
             _LOG.info("no heat map: %s", error)
-            return refusal(error)
+            return no_answer(error)
 
     def tell_report(
         shown: Inspection | None, known: Evidence | None, cut: float, event: gr.EventData
@@ -153,17 +153,17 @@ def wire(
             return make_report(context, scored, known, threshold=within_range(cut))
         except _TOLD as error:
             _LOG.info("no report: %s", error)
-            return refusal(error)
+            return no_answer(error)
 
     def tell_item(shown: Inspection | None, event: gr.EventData) -> dict[str, Any]:
         try:
             scored = current(shown, event._data)
             return {"view": "item", "serial": str(scored.serial), "item": store_item(context, scored)}
         except _TOLD as error:
-            return refusal(error)
+            return no_answer(error)
         except OSError as error:
             _LOG.warning("an item was not stored: %s", error)
-            return refusal("the image cannot be stored; try again later")
+            return no_answer("the image cannot be stored; try again later")
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     model_work: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, **quiet}

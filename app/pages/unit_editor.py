@@ -14,7 +14,7 @@ from app import unit_editing
 from app.answers import FormError
 from app.evidence import Evidence
 from app.inspection import Inspection
-from app.pages.channel import refusal
+from app.pages.channel import no_answer
 from app.shown import current
 from app.views.units import editing_view
 from specs_core.errors import SpecsError
@@ -80,10 +80,10 @@ def wire(
             changed = action(context, current(shown, event._data), event._data)
         except _TOLD as error:
             _LOG.info("units were not taken: %s", error)
-            return *[gr.skip()] * 4, refusal(error)
+            return *[gr.skip()] * 4, no_answer(error)
         except OSError as error:
             _LOG.warning("units were not saved: %s", error)
-            return *[gr.skip()] * 4, refusal("the image cannot be stored; try again later")
+            return *[gr.skip()] * 4, no_answer("the image cannot be stored; try again later")
         return (changed, *draw(changed, cut, known), editing_view(changed))
 
     def apply(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from app.views.curve import signed, unsigned
-from app.views.inspection import inspection_view, record_csv
+from app.views.inspection import inspection_view, record_csv, with_threshold
 
 if TYPE_CHECKING:
     from app.inspection import Inspection
@@ -31,10 +32,12 @@ def what_if_view(shown: Inspection, edited: WhatIf, *, threshold: float) -> dict
         notes=shown.notes,
         serial=shown.serial,
     )
+    taken = with_threshold(edited.record, threshold)
     before, after = shown.record["score"], edited.record["score"]
     return {
         **view,
-        "csv": record_csv(edited.record),
+        "csv": record_csv(taken),
+        "json": json.dumps(taken, ensure_ascii=False, indent=2),
         "was": "" if before is None else unsigned(before),
         "change": "" if None in (before, after) else signed(after - before),
         "caption": edited.caption,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
+    from specs_core.evaluation.hallucination_cli import add_parsers as add_hallucination
+
     parser = subparsers.add_parser("evaluate", help="measure a model on data with known truth")
     kinds = parser.add_subparsers(dest="evaluation", required=True, metavar="EVALUATION")
     localisation = kinds.add_parser(
@@ -23,6 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     localisation.add_argument("--json", action="store_true", help="print one JSON object")
     localisation.set_defaults(run=run_localisation)
     _add_specificity(kinds)
+    add_hallucination(kinds)
 
 
 def _add_specificity(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -74,7 +77,7 @@ def run_specificity(args: argparse.Namespace) -> int:
     from specs_core.evaluation.specificity_report import specificity_record, specificity_text
 
     for path in (args.json, args.report):
-        _check_target(path)  # before minutes of work
+        check_target(path)  # before minutes of work
     pairs = read_pairs(args.data)
     encoder = load_encoder(args.model, device=args.device)
     with tqdm(total=len(pairs), unit="caption", leave=False) as bar:
@@ -92,24 +95,34 @@ def run_specificity(args: argparse.Namespace) -> int:
         if args.json == Path("-"):
             print(text)
         else:
-            _write(args.json, text + "\n")
+            write_text(args.json, text + "\n")
     if args.json != Path("-"):
         print(specificity_text(result, encoder, segmenter=args.segmenter, compatibility=args.compatibility))
     if args.report is not None:
         from specs_core.evaluation.specificity_page import specificity_page
 
-        _write(args.report, specificity_page(result, encoder, segmenter=args.segmenter))
+        write_text(args.report, specificity_page(result, encoder, segmenter=args.segmenter))
     return 0
 
 
-def _check_target(path: Path | None) -> None:
+def check_target(path: Path | None) -> None:
+    """Raise where a file cannot be written, for lack of its folder.
+
+    Raises:
+        DataError: There is no such folder.
+    """
     from specs_core.errors import DataError
 
     if path is not None and not path.parent.is_dir():
         raise DataError(f"{path} cannot be written: there is no folder {path.parent}.")
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file.
+
+    Raises:
+        DataError: It cannot be written.
+    """
     from specs_core.errors import DataError
 
     try:

@@ -20,6 +20,9 @@ BoolArray = npt.NDArray[np.bool_]
 
 # Resampled weights that stand in memory together, as a number of values.
 _BLOCK = 4_000_000
+# Clusters times thresholds up to which every cluster's counts stand in a table: then resampling is a matrix
+# product instead of a walk through the cases for each resample.
+_TABLE = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -108,17 +111,25 @@ def resampled_average_precision(
         raise ValueError(f"{scores.shape[0]} cases and clusters of shape {owner.shape}")
     order, ends = _ranking(scores)
     owner, labels = owner[order], labels[order]
+    # Where no positive is reached, recall makes no step: only the other thresholds matter.
+    ends = ends[np.diff(np.cumsum(labels)[ends], prepend=0) > 0]  # (T,)
+    if not ends.size:
+        return np.full(resamples, np.nan)
+    tables = None
+    if len(clusters) * ends.size <= _TABLE:
+        tables = [_reached(owner, weight, ends, len(clusters)) for weight in (None, labels)]
     values = []
-    for drawn in _draws(len(clusters), resamples, seed, width=len(scores)):
-        weight = drawn[:, owner]  # (b, N)
-        seen = np.cumsum(weight, axis=1)[:, ends]
-        true = np.cumsum(weight * labels, axis=1)[:, ends]
+    for drawn in _draws(len(clusters), resamples, seed, width=len(scores) if tables is None else ends.size):
+        if tables is None:
+            weight = drawn[:, owner]  # (b, N)
+            seen, true = (np.cumsum(each, axis=1)[:, ends] for each in (weight, weight * labels))
+        else:
+            seen, true = (drawn @ table for table in tables)  # (b, T)
         steps = np.diff(true, axis=1, prepend=0)
         precision = np.divide(true, seen, out=np.zeros_like(true), where=seen > 0)
-        total = true[:, -1] if true.shape[1] else np.zeros(len(drawn))
-        area = (steps * precision).sum(axis=1)
+        area, total = (steps * precision).sum(axis=1), true[:, -1]
         values.append(np.divide(area, total, out=np.full(len(drawn), np.nan), where=total > 0))
-    return np.concatenate(values) if values else np.full(resamples, np.nan)
+    return np.concatenate(values)
 
 
 def resampled_sums(
@@ -237,6 +248,19 @@ def _ranking(scores: FloatArray) -> tuple[IntArray, IntArray]:
     ranked = known[order]
     last = np.append(ranked[1:] != ranked[:-1], np.True_)[: len(ranked)]
     return order, np.flatnonzero(last)
+
+
+def _reached(owner: IntArray, weight: BoolArray | None, ends: IntArray, clusters: int) -> FloatArray:
+    """Return (C, T): of each cluster's ranked cases, how many each threshold reaches, weighted if asked."""
+    last = int(ends[-1]) + 1
+    step = np.searchsorted(ends, np.arange(last))  # the first threshold that reaches a case
+    counts = np.bincount(
+        owner[:last] * len(ends) + step,
+        weights=None if weight is None else weight[:last],
+        minlength=clusters * len(ends),
+    )
+    table: FloatArray = counts.reshape(clusters, len(ends)).astype(np.float64).cumsum(axis=1)
+    return table
 
 
 def _draws(clusters: int, resamples: int, seed: int, *, width: int) -> Iterator[FloatArray]:

@@ -86,9 +86,9 @@ def hallucination_text(result: HallucinationTest, encoder: Encoder, *, test: str
     """Return the summary that the command prints."""
     whole = result.whole
     lines = [
-        f"{encoder.checkpoint.label}, {test}: {whole.captions:,} captions ({whole.false_captions:,} false) of "
-        f"{result.images:,} images, {whole.words:,} words ({whole.false_words:,} hallucinated), {segmenter} "
-        "units",
+        f"{encoder.checkpoint.label}, {test}, {segmenter} units: {whole.captions:,} captions "
+        f"({whole.false_captions:,} false) of {result.images:,} images, {whole.words:,} words "
+        f"({whole.false_words:,} hallucinated)",
         f"A hit: {_RULES[result.protocol.rule]}. AP of captions: {result.protocol.positive} ones are found.",
         "",
         *_word_table(whole),
@@ -115,8 +115,8 @@ def left_out_lines(result: HallucinationTest, encoder: Encoder) -> list[str]:
         )
     if result.unattributed_words > result.unread_words:
         lines.append(
-            f"{result.unattributed_words:,} words have no attribution: they do not fit behind the template, or "
-            "the model's text tower is not causal."
+            f"{result.unattributed_words:,} words have no attribution: they do not fit behind the "
+            "template, or the model's text tower is not causal."
         )
     for name, count in result.whole.unscored.items():
         if 0 < count < result.whole.captions:

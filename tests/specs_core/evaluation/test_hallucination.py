@@ -89,7 +89,7 @@ def four(tmp_path):
         [
             (labelled(tmp_path, "1", False, group="x"), evidence_of(-1.0, cosine=0.9)),
             (labelled(tmp_path, "1f", True, group="x"), evidence_of(2.0, cosine=0.2, lowest=-0.5)),
-            (labelled(tmp_path, "2", False, image="b", group="y"), evidence_of(1.0, cosine=0.1, lowest=NAN)),
+            (labelled(tmp_path, "2", False, image="b", group="y"), evidence_of(1.0, cosine=0.25, lowest=NAN)),
             (labelled(tmp_path, "2f", True, image="b", group="y"), evidence_of(-3.0, cosine=0.3)),
         ],
     )
@@ -109,8 +109,8 @@ def test_figures_of_hand_worked_captions(four):
     assert (figures.flags.precision.value, figures.flags.recall.value) == (0.5, 0.5)
     # An attribution is flagged past epsilon, not past 0.
     assert whole.by_word["attribution"].flags.flagged == 2
-    # CLIPScore of true, false, true, false: .9, .2, .1, .3; the false ones rank second and third.
-    assert whole.by_caption["clip_score"].value == pytest.approx((1 / 2 + 2 / 3) / 2)
+    # Cosines of true, false, true, false: .9, .2, .25, .3; the lowest and the third lowest are false.
+    assert whole.by_caption["clip_score"].value == pytest.approx((1 / 1 + 2 / 3) / 2)
     # Nothing is said against a caption without the score.
     assert whole.by_caption["lowest_delta"].value == pytest.approx((1 / 1 + 2 / 3) / 2)
     assert whole.unscored["lowest_delta"] == 1
@@ -120,8 +120,8 @@ def test_figures_of_hand_worked_captions(four):
 
 def test_a_test_that_finds_true_captions_ranks_the_highest_scores_first(four):
     result = evaluate_hallucination(four, PROTOCOLS["foil"], resamples=20)
-    # .9 (true), .3, .2, .1 (true).
-    assert result.whole.by_caption["clip_score"].value == pytest.approx((1 / 1 + 2 / 4) / 2)
+    # .9 (true), .3, .25 (true), .2; the lowest first would give (1 / 2 + 2 / 4) / 2.
+    assert result.whole.by_caption["clip_score"].value == pytest.approx((1 / 1 + 2 / 3) / 2)
 
 
 def test_groups_hold_their_captions_only_and_resample_images(four):

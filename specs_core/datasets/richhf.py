@@ -47,6 +47,9 @@ def read_richhf(path: Path, images: Path) -> LabelledCaptions:
         except (OSError, UnicodeDecodeError):
             left_out.append(LeftOut(str(name), image.name, NO_PROMPT, f"there is no readable file {prompt}"))
             continue
+        if not caption.strip():
+            left_out.append(LeftOut(str(name), image.name, NO_PROMPT, f"{prompt} is blank"))
+            continue
         words = [match.span() for match in _TOKEN.finditer(caption)]
         if len(words) != len(labels):
             detail = f"{len(labels)} labels and {len(words)} words"

@@ -326,6 +326,7 @@ def richhf(tmp_path, rows):
 
 def test_richhf_marks_words_that_the_label_calls_misaligned(tmp_path):
     rows = [("a1", "1 0 1 1", "RichHF: a red-hot, cat"), ("a2", "0", "two words"), ("a3", "0", None)]
+    rows.append(("a4", "", " "))
     data = read_richhf(richhf(tmp_path, rows), tmp_path)
     only = data.captions[0]
     assert len(data.captions) == 1
@@ -333,6 +334,7 @@ def test_richhf_marks_words_that_the_label_calls_misaligned(tmp_path):
     assert false_words(only) == ["a"]
     assert [row.reason for row in data.left_out] == [
         "labels do not fit the prompt's words",
+        "prompt missing",
         "prompt missing",
     ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
+    from specs_core.evaluation.hallucination_cli import add_parsers as add_hallucination
     from specs_core.segmentation import SEGMENTERS
 
     parser = subparsers.add_parser("evaluate", help="measure a model on data with known truth")
@@ -26,6 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     localisation.set_defaults(run=run_localisation)
     _add_specificity(kinds)
     _add_heat_map(kinds)
+    add_hallucination(kinds)
 
 
 def _add_specificity(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -138,7 +140,7 @@ def run_specificity(args: argparse.Namespace) -> int:
     from specs_core.evaluation.specificity_report import specificity_record, specificity_text
 
     for path in (args.json, args.report):
-        _check_target(path)  # before minutes of work
+        check_target(path)  # before minutes of work
     pairs = read_pairs(args.data)
     encoder = load_encoder(args.model, device=args.device)
     with tqdm(total=len(pairs), unit="caption", leave=False) as bar:
@@ -156,24 +158,34 @@ def run_specificity(args: argparse.Namespace) -> int:
         if args.json == Path("-"):
             print(text)
         else:
-            _write(args.json, text + "\n")
+            write_text(args.json, text + "\n")
     if args.json != Path("-"):
         print(specificity_text(result, encoder, segmenter=args.segmenter, compatibility=args.compatibility))
     if args.report is not None:
         from specs_core.evaluation.specificity_page import specificity_page
 
-        _write(args.report, specificity_page(result, encoder, segmenter=args.segmenter))
+        write_text(args.report, specificity_page(result, encoder, segmenter=args.segmenter))
     return 0
 
 
-def _check_target(path: Path | None) -> None:
+def check_target(path: Path | None) -> None:
+    """Raise where a file cannot be written, for lack of its folder.
+
+    Raises:
+        DataError: There is no such folder.
+    """
     from specs_core.errors import DataError
 
     if path is not None and not path.parent.is_dir():
         raise DataError(f"{path} cannot be written: there is no folder {path.parent}.")
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file.
+
+    Raises:
+        DataError: It cannot be written.
+    """
     from specs_core.errors import DataError
 
     try:

@@ -103,6 +103,18 @@ def test_word_groups_take_a_pronoun_by_what_it_does():
     assert unit_starts(doc) == [0, 2]
 
 
+def test_word_groups_never_leave_the_first_mark_of_a_unit_alone(monkeypatch):
+    # Alone, it would go to the group before, and the unit's boundary with it.
+    monkeypatch.setattr("specs_core.segmentation.dependency.unit_starts", lambda doc: [0, 1])
+    doc = Doc(
+        spacy.blank("en").vocab,
+        words=["Cats", "-", "on", "mats", "with", "hats"],
+        tags=["NNS", ":", "IN", "NNS", "IN", "NNS"],
+        sent_starts=[True, False, False, False, False, False],
+    )
+    assert unit_starts(doc) == [0, 1, 4]
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @example(["“", "a small dog", "...", "\ufffd", "is", "\ud83d", "and", "two cats."])
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=25))

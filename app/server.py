@@ -120,7 +120,7 @@ def _space_origin() -> tuple[str, ...]:
     return (f"https://{host}",) if host else ()
 
 
-def _trusted_proxies(settings: Settings) -> list[str]:
+def trusted_proxies(settings: Settings) -> list[str]:
     """Return whom to believe what X-Forwarded-For says; a Space is reached through its host's proxy only."""
     return list(settings.trusted_proxies) or ([_SPACE_NETWORK] if "SPACE_ID" in os.environ else [])
 
@@ -196,7 +196,7 @@ def main() -> int:
             port=settings.port,
             log_level="warning",
             # Given even where empty: uvicorn's own default believes everybody on this machine.
-            forwarded_allow_ips=_trusted_proxies(settings),
+            forwarded_allow_ips=trusted_proxies(settings),
         )
     )
     print(f"SPECS Lens: {settings.url}   (data in {settings.data}; Ctrl+C stops)", flush=True)

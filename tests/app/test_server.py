@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import server
+from app.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +48,13 @@ def test_main_with_a_database_that_cannot_be_opened_says_so(
     assert server.main() == 2
     assert "not a SQLite database" in capsys.readouterr().err
     assert (tmp_path / "specs.sqlite3").read_text().startswith("this is a letter"), "it may be somebody's"
+
+
+def test_trusted_proxies_are_none_unless_named_or_the_app_runs_in_a_space(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    assert server.trusted_proxies(Settings()) == []
+    monkeypatch.setenv("SPACE_ID", "somebody/lens")
+    assert server.trusted_proxies(Settings()) == ["10.0.0.0/8"]
+    assert server.trusted_proxies(Settings(trusted_proxies="192.0.2.1")) == ["192.0.2.1"]

@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from specs_core.segmentation import SEGMENTERS
 from specs_core.segmentation.units import DetailUnit, cut_at
 
 CORRECTED = "corrected"
 """What stands in the place of a segmenter's name where a person has cut the caption."""
+
+SEGMENTER_CHOICES = [(name.replace("_", " "), name) for name in SEGMENTERS]
+"""What is shown and what is sent of every segmenter that may be chosen."""
 
 _WORD = re.compile(r"\S+")
 

@@ -95,5 +95,6 @@ def heat_answer(context: AppContext, shown: Inspection, payload: object) -> dict
         "serial": str(shown.serial),
         "unit": unit,
         "png": f"data:image/png;base64,{base64.b64encode(picture).decode()}",
-        "says": f"blue speaks for {what}, striped purple against. By {found.method}.",
+        "says": f"blue speaks for {what}, striped purple against it, which is seldom where a mistake is. "
+        f"By {found.method}.",
     }

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.comparison import LETTERS, MAX_ENTRIES, Comparison, compare_captions, compare_images
+from app.cuts import SEGMENTER_CHOICES
 from app.models import chosen_checkpoint, default_choice, describe, model_choices
 from app.picture_input import PictureInput, PicturesInput
 from app.problems import problem, shown_on_page
 from app.views.comparison import HEIGHT, comparison_figure, comparison_view
 from app.views.curve import empty_figure
 from specs_core.errors import ImageError
-from specs_core.segmentation import SEGMENTERS
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -114,8 +114,8 @@ def build(context: AppContext) -> ComparePage:
                         min_width=110,
                     )
                     segmenter = gr.Dropdown(
-                        list(SEGMENTERS),
-                        value=SEGMENTERS[0],
+                        SEGMENTER_CHOICES,
+                        value=SEGMENTER_CHOICES[0][1],
                         label="Units",
                         elem_id="compare-segmenter",
                         filterable=False,

@@ -13,6 +13,7 @@ import gradio as gr
 from PIL import Image
 
 from app.addresses import NamedItem, open_item, read_settings, recognise
+from app.cuts import SEGMENTER_CHOICES
 from app.evidence import Evidence
 from app.evidence import kept as kept_evidence
 from app.examples import load_examples
@@ -30,7 +31,6 @@ from app.views.what_if import what_if_view
 from app.what_if import WhatIf, merged_record
 from app.what_if import kept as kept_what_if
 from specs_core.errors import ImageError
-from specs_core.segmentation import SEGMENTERS
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -125,8 +125,8 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                         min_width=110,
                     )
                     segmenter = gr.Dropdown(
-                        list(SEGMENTERS),
-                        value=SEGMENTERS[0],
+                        SEGMENTER_CHOICES,
+                        value=SEGMENTER_CHOICES[0][1],
                         label="Units",
                         elem_id="segmenter",
                         filterable=False,

@@ -160,6 +160,9 @@ def _should_open_browser(settings: Settings) -> bool:
 
 def main() -> int:
     """Start the app with the settings of the environment and return the exit code."""
+    # Before torch is imported. Where another process shares the cores, threads that wait by spinning make the
+    # text tower several times as slow (docs/models.md, "Speed").
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     # Its steps are of no interest to whoever starts the app; what goes wrong is told below.
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0; 1 where rows of a data set were left out; 2 for an error of the user's; 130 when
         interrupted; 141 where the reader of the output has gone.
     """
+    # Before torch is imported: docs/models.md, "Speed".
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     args = build_parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = args.run
     try:

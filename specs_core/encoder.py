@@ -154,10 +154,10 @@ class Encoder:
         if not caption.strip():
             raise CaptionError("the caption is empty")
         prefixes: list[list[int]] = []
-        text = ""
+        text, ids = "", list[int]()
         for unit in units:
+            ids = self.texts.tokens_after(text, ids, unit.text)
             text += unit.text
-            ids = self.texts.tokens(text)
             if not self.texts.fits(ids):
                 break
             prefixes.append(ids)
@@ -229,14 +229,20 @@ class Encoder:
             if not self.one_pass:
                 texts = ["".join(unit.text for unit in units[: u + 1]) for u in range(len(units))]
                 return self.unit_length([self._encode_padded(batch) for batch in _batches(texts)])
-            tree, order = share_trunk(prefixes, prefixes[-1])
             if memory is None:
+                tree, order = share_trunk(prefixes, prefixes[-1])
                 return self.unit_length([self._encode_trees([tree])])[order]
-            past, own = memory.recall(tree.trunk), KeysAndValues()
-            batch = self.texts.lay_out([tree], device=self.device)
-            features = self.unit_length([encode_trees(self.model, batch, past=past, kept=own)])
-            memory.keep(tree.trunk, past, own)
-        return features[order]
+            known = [memory.feature(ids) for ids in prefixes]
+            new = [prefix for prefix, feature in zip(prefixes, known, strict=True) if feature is None]
+            if new:
+                tree, order = share_trunk(new, prefixes[-1])
+                past, own = memory.recall(tree.trunk), KeysAndValues()
+                batch = self.texts.lay_out([tree], device=self.device)
+                encoded = self.unit_length([encode_trees(self.model, batch, past=past, kept=own)])[order]
+                memory.keep(tree.trunk, past, own, features=list(zip(new, encoded, strict=True)))
+                fresh = iter(encoded)
+            features: FloatArray = np.stack([next(fresh) if row is None else row for row in known])
+        return features
 
     def _tree_tokens(self, tree: TextTree, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of a tree's U prefixes and B branches; `texts` are its `texts()`."""

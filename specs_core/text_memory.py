@@ -9,10 +9,14 @@ from collections.abc import Sequence
 import torch
 
 from specs_core.prefix_tree import KeysAndValues, shared_length
+from specs_core.text_features import FloatArray
+
+# Features that are kept, of texts of any length; one with its ids takes some kilobytes.
+MOST_FEATURES = 4096
 
 
 class TextMemory:
-    """Keys and values of the latest captions of one model, least recently used first out.
+    """Keys, values and prefixes of the latest captions of one model, least recently used first out.
 
     In a causal tower they depend on what stands before a token and on nothing behind it, so another caption
     can go on from wherever it parts. One caption of a ViT-B/32 takes 12 MB at 248 tokens.
@@ -26,6 +30,7 @@ class TextMemory:
     def __init__(self, *, megabytes: float = 128) -> None:
         self._limit = megabytes * 1e6
         self._captions: OrderedDict[tuple[int, ...], KeysAndValues] = OrderedDict()
+        self._features: OrderedDict[tuple[int, ...], FloatArray] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -56,13 +61,29 @@ class TextMemory:
             nodes = shared_length(ids, best) + 1
             return [(keys[:, :, :nodes], values[:, :, :nodes]) for keys, values in self._captions[best]]
 
-    def keep(self, ids: Sequence[int], past: KeysAndValues | None, own: KeysAndValues) -> None:
+    def feature(self, ids: Sequence[int]) -> FloatArray | None:
+        """Return the (D,) feature of a text whose token ids are these, None where it is not known."""
+        with self._lock:
+            known = self._features.get(tuple(ids))
+            if known is not None:
+                self._features.move_to_end(tuple(ids))
+            return known
+
+    def keep(
+        self,
+        ids: Sequence[int],
+        past: KeysAndValues | None,
+        own: KeysAndValues,
+        *,
+        features: Sequence[tuple[Sequence[int], FloatArray]] = (),
+    ) -> None:
         """Keep the keys and values of a caption that was encoded as a trunk of its own.
 
         Args:
             ids: Its n token ids.
             past: What `recall` gave for it.
             own: For every layer keys and values of the nodes behind those, the trunk's first.
+            features: Token ids of texts with their features (D,) of unit length.
         """
         known = 0 if past is None else past[0][0].shape[2]
         rest = len(ids) + 1 - known
@@ -77,6 +98,11 @@ class TextMemory:
         with self._lock:
             self._captions[tuple(ids)] = kept
             self._captions.move_to_end(tuple(ids))
+            for text, feature in features:
+                self._features[tuple(text)] = feature
+                self._features.move_to_end(tuple(text))
+            while len(self._features) > MOST_FEATURES:
+                self._features.popitem(last=False)
             while len(self._captions) > 1 and sum(map(_bytes, self._captions.values())) > self._limit:
                 self._captions.popitem(last=False)
 
@@ -91,8 +117,18 @@ class _OnlyKept(TextMemory):
     def recall(self, ids: Sequence[int]) -> None:
         return None
 
-    def keep(self, ids: Sequence[int], past: KeysAndValues | None, own: KeysAndValues) -> None:
-        self._memory.keep(ids, past, own)
+    def feature(self, ids: Sequence[int]) -> None:
+        return None
+
+    def keep(
+        self,
+        ids: Sequence[int],
+        past: KeysAndValues | None,
+        own: KeysAndValues,
+        *,
+        features: Sequence[tuple[Sequence[int], FloatArray]] = (),
+    ) -> None:
+        self._memory.keep(ids, past, own, features=features)
 
 
 def _bytes(kept: KeysAndValues) -> int:

@@ -58,9 +58,13 @@ def test_only_what_differs_is_encoded(encoder, monkeypatch):
     memory = TextMemory()
     units = cut(CAPTION)
     encoder.prefix_features(units, memory=memory)
-    encoder.prefix_features(units[:-1], memory=memory)
-    assert seen[0] == encoder.count_tokens(CAPTION) - 1 + len(units)
-    assert seen[1] == len(units) - 1  # an end-of-text token each
+    assert seen == [encoder.count_tokens(CAPTION) - 1 + len(units)]
+    encoder.prefix_features(units[:-1], memory=memory)  # every prefix is known
+    assert len(seen) == 1
+    without = cut(CAPTION.replace("A blue square ", ""))
+    encoder.prefix_features(without, memory=memory)
+    rest = encoder.count_tokens(CAPTION[CAPTION.index("stands") :]) - 2
+    assert seen[1] == rest + 2  # two prefixes are new, each with an end-of-text token
 
 
 def test_a_score_does_not_depend_on_what_was_asked_before_where_nothing_is_recalled(encoder, monkeypatch):
@@ -68,6 +72,7 @@ def test_a_score_does_not_depend_on_what_was_asked_before_where_nothing_is_recal
     encoder.prefix_features(cut(CAPTION.replace("pale", "dark")), memory=memory)
     plain = encoder.prefix_features(cut(CAPTION)).features
     monkeypatch.setattr(memory, "recall", lambda ids: pytest.fail("recalled"))
+    monkeypatch.setattr(memory, "feature", lambda ids: pytest.fail("recalled"))
     found = encoder.prefix_features(cut(CAPTION), memory=memory.only_kept()).features
     assert (found == plain).all()
     assert len(memory) == len(memory.only_kept()) == 2
@@ -82,6 +87,20 @@ def test_the_oldest_captions_are_dropped_where_they_take_too_much(encoder):
     for text in (CAPTION, "The sky is pale.", CAPTION):
         encoder.prefix_features(cut(text), memory=roomy)
     assert len(roomy) == 2
+
+
+def test_a_feature_that_was_longest_not_asked_for_is_forgotten_first(encoder, monkeypatch):
+    monkeypatch.setattr("specs_core.text_memory.MOST_FEATURES", 2)
+    memory = TextMemory()
+    texts = ["A cat.", "A dog.", "A hen."]
+    first, second, third = [encoder.texts.tokens(text) for text in texts]
+    for text in texts[:2]:
+        encoder.prefix_features(cut_at(text, [0]), memory=memory)
+    assert memory.feature(first) is not None
+    encoder.prefix_features(cut_at(texts[2], [0]), memory=memory)
+    assert memory.feature(second) is None
+    assert memory.feature(first) is not None
+    assert memory.feature(third) is not None
 
 
 def _counting(forward, seen):

@@ -4,7 +4,8 @@ The app runs as it comes, with a ViT-B/32 of 248 positions and random weights (t
 It scores a caption of 230 tokens and 25 units:
 
     score     a caption that was not scored before: from Score to its curve
-    what_if   a unit switched off: from the click to the new curve over the old one
+    what_if   a unit switched off: from the click to the new curve over the old one; units spread evenly over
+              the caption, for what stands before an edit is not encoded again
     heat_map  from the choice of a unit to its heat map over the image
 
     python benchmarks/page_speed.py [--rounds 7] [--threads 2] [--json]
@@ -37,7 +38,8 @@ SCORE_LIMIT, WHAT_IF_LIMIT = 1.0, 0.3  # seconds
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Acts, then waits until what `read` gives is another and has been painted: milliseconds.
 TIMED = """
-([act, read]) => new Promise((resolve) => {
+([act, read]) => new Promise((resolve, reject) => {
+  setTimeout(() => reject(new Error(`nothing changed: ${read}`)), 60000);
   const seen = new Function(`return ${read}`);
   const before = seen(), begun = performance.now();
   new Function(act)();
@@ -114,14 +116,16 @@ def measure(page: Page, texts: list[str], rounds: int) -> dict[str, list[float]]
         page.locator("#caption textarea").fill(f"{'very ' * (turn + 1)}{''.join(texts)}".strip())
         timed("score", press("#score-button"), LINE)
         settled()
-        page.locator(f"#units .lens-u >> nth={turn % len(texts)}").click()
+        units = page.locator("#units .lens-u").count()
+        chosen = (max(turn, 0) * 2 + 1) * units // (2 * rounds)
+        page.locator(f"#units .lens-u >> nth={chosen}").click()
         timed("what_if", press("#unit-toggle"), LINE)
         page.wait_for_timeout(500)
         page.locator("#what-if-reset").click()
         page.wait_for_selector("#score-before", state="detached")
         page.locator("#heat-toggle").click()
         page.wait_for_function(f"{HEAT}.startsWith('url')")
-        other = (turn + 7) % len(texts)
+        other = (chosen + units // 2) % units
         timed("heat_map", press(f"#units-table tr[data-unit='{other}']"), f"{HEAT}.replace('none', '')")
         page.locator("#heat-toggle").click()
         if turn < 0:

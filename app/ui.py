@@ -147,6 +147,13 @@ def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
             concurrency_limit=4,
             api_visibility="private",
         ).success(lambda: gr.Tabs(selected="rate"), outputs=tabs, api_visibility="private", queue=False)
+        inspect_page.compare_button.click(
+            compare_page.take_over,
+            inputs=[inspect_page.image, inspect_page.caption],
+            outputs=compare_page.take_over_outputs,
+            api_visibility="private",
+            show_progress="hidden",
+        ).success(lambda: gr.Tabs(selected="compare"), outputs=tabs, api_visibility="private", queue=False)
         compare_page.view.open_entry(
             compare_page.entry_to_open,
             inputs=compare_page.state,

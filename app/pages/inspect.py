@@ -63,6 +63,7 @@ class InspectPage:
         rate_button: The button that hands the shown caption to the Rate page.
         hand_over: Stores the shown item and returns the pair that the Rate page waits for.
         hand_over_inputs: The components that ``hand_over`` reads.
+        compare_button: The button that hands image and caption to the Compare page.
         image: The image field.
         caption: The caption field.
     """
@@ -70,6 +71,7 @@ class InspectPage:
     rate_button: gr.Button
     hand_over: Callable[..., tuple[str, int]]
     hand_over_inputs: list[Any]
+    compare_button: gr.Button
     image: PictureInput
     caption: gr.Textbox
 
@@ -173,6 +175,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 gr.HTML(elem_id="units-table", **_HOST)
                 with gr.Row(elem_classes="lens-actions"):
                     gr.HTML(elem_id="downloads", **_HOST)
+                    compare_button = gr.Button("Compare captions →", size="sm", elem_id="to-compare")
                     rate_button = gr.Button("Rate this caption →", size="sm", elem_id="rate-button")
     inspection = gr.HTML(
         None,
@@ -351,7 +354,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         threshold=threshold,
         draw=draw,
     )
-    return InspectPage(rate_button, hand_over, [state], image, caption)
+    return InspectPage(rate_button, hand_over, [state], compare_button, image, caption)
 
 
 def _download_progress(progress: gr.Progress) -> Callable[[int, int], None]:

@@ -45,6 +45,41 @@ def test_example_with_a_false_fact_is_scored_offline_by_the_bundled_model(
         page.screenshot(path=screenshots / name, full_page=True)
 
 
+def test_example_is_changed_looked_into_and_compared_with_its_true_caption(
+    open_bundled_page: OpenPage, screenshots: Path | None
+) -> None:
+    page = open_bundled_page()
+    page.locator("#examples [data-example='5']").click()
+    expect(page.locator("#f-clip-score")).to_be_visible()
+    expect(page.locator("#evidence-step")).to_have_text("")
+    false_caption = page.locator("#caption textarea").input_value()
+    # The false unit is the one that both views call wrong, and the one that the correction drops.
+    expect(page.locator("#details")).to_contain_text("a beach of yellow sand")
+    expect(page.locator("#details")).to_contain_text("Both views agree")
+    page.locator("#best-correction").click()
+    expect(page.locator("#correction li")).to_contain_text(["a beach of yellow sand"])
+    page.locator("#take-correction").click()
+    expect(page.locator("#score-before")).to_contain_text("(+")
+    page.locator("#units .lens-u", has_text="trumpet").first.click()
+    page.locator("#heat-toggle").click()
+    expect(page.locator("#heat-note")).to_contain_text("An estimate for unit 3")
+    if screenshots is not None:
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(1500)
+        page.screenshot(path=screenshots / "what-if.png")
+
+    page.locator("#to-compare").click()
+    expect(page.locator("#compare-caption-A textarea")).to_have_value(false_caption)
+    expect(page.locator("#compare-image img")).to_be_visible()
+    true_caption = false_caption.replace("a beach of yellow sand", "a dark sky full of stars")
+    page.locator("#compare-caption-B textarea").fill(true_caption)
+    page.locator("#compare-button").click()
+    expect(page.locator("#compare-table .cmp-entry")).to_have_count(2)
+    if screenshots is not None:
+        page.wait_for_timeout(1500)
+        page.screenshot(path=screenshots / "compare.png", full_page=True)
+
+
 def test_photograph_is_told_that_the_bundled_model_knows_drawn_scenes_only(
     open_bundled_page: OpenPage, tmp_path: Path
 ) -> None:

@@ -10,13 +10,12 @@ import csv
 import html
 import io
 import json
-import math
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.views.curve import signed, unsigned
+from app.views.curve import curve_layout, signed, unsigned
 
 if TYPE_CHECKING:
     from app.comparison import Comparison, Entry
@@ -67,44 +66,15 @@ def comparison_figure(comparison: Comparison) -> go.Figure:
         traces += _traces(entry)
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     room = max(high - low, 0.02)
-    axis = {"zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
-    layout = go.Layout(
-        height=HEIGHT,
-        autosize=True,
-        margin={"l": 52, "r": 14, "t": 12, "b": 46},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, 'DejaVu Sans', sans-serif", "size": 12, "color": _SOFT},
-        showlegend=False,
-        hovermode="closest",
-        hoverdistance=40,
-        dragmode=False,
-        hoverlabel={
-            "align": "left",
-            "bgcolor": _CARD,
-            "bordercolor": _LINE,
-            "font": {"color": _INK, "size": 13},
-        },
-        uirevision="comparison",
-        annotations=_letters(comparison, room),
-        xaxis={
-            **axis,
-            "title": {"text": "detail unit, in reading order", "standoff": 8, "font": {"size": 12}},
-            # Room for the letters behind the last points.
-            "range": [0.5, longest + max(0.8, 0.06 * longest)],
-            "tickmode": "array",
-            "tickvals": list(range(1, longest + 1, max(1, math.ceil(longest / 14)))),
-            "showgrid": False,
-        },
-        yaxis={
-            **axis,
-            "title": {"text": "cosine", "standoff": 6, "font": {"size": 12}},
-            "gridcolor": _LINE,
-            "nticks": 6,
-            "range": [low - 0.1 * room, high + 0.1 * room],
-            "tickformat": ".2f" if room > 0.08 else ".3f",
-        },
-    )
+    layout = curve_layout(longest)
+    layout.hovermode = "closest"
+    layout.hoverdistance = 40
+    layout.uirevision = "comparison"
+    layout.annotations = _letters(comparison, room)
+    # Room for the letters behind the last points.
+    layout.xaxis.range = [0.5, longest + max(0.8, 0.06 * longest)]
+    layout.yaxis.range = [low - 0.1 * room, high + 0.1 * room]
+    layout.yaxis.tickformat = ".2f" if room > 0.08 else ".3f"
     return go.Figure(data=traces, layout=layout)
 
 

@@ -64,7 +64,8 @@ def _labelled(units: list[dict[str, Any]], dip_numbers: list[int]) -> set[int]:
     return chosen
 
 
-def _layout(units: int) -> go.Layout:
+def curve_layout(units: int) -> go.Layout:
+    """Return the frame of a figure of cosines over so many detail units, in the colours of the light page."""
     step = max(1, math.ceil(units / 14))
     axis = {"zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
     return go.Layout(
@@ -105,7 +106,7 @@ def _layout(units: int) -> go.Layout:
 
 def empty_figure(message: str = "") -> go.Figure:
     """Return the frame of a curve without one, with a plain sentence in its place."""
-    layout = _layout(10)
+    layout = curve_layout(10)
     layout.yaxis.range = [0, 1]
     layout.yaxis.showticklabels = False
     layout.hovermode = False
@@ -181,7 +182,7 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
         hoverinfo="skip",
         cliponaxis=False,
     )
-    layout = _layout(len(units))
+    layout = curve_layout(len(units))
     layout.shapes = [
         {
             "type": "rect",

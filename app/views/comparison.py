@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.views.curve import curve_layout, signed, unsigned
+from app.views.curve import curve_layout, hover_text, signed, unsigned
+from app.views.spreadsheet import inert_cell
 
 if TYPE_CHECKING:
     from app.comparison import Comparison, Entry
@@ -29,11 +30,9 @@ SERIES_SYMBOLS = ("circle", "square", "diamond", "cross", "star")
 SERIES_DASHES = ("solid", "9px,4px", "3px,3px", "12px,3px,3px,3px", "6px,2px")
 _INK, _SOFT, _LINE, _CARD, _DIP = "#1d2330", "#5d6779", "#e3e4e0", "#ffffff", "#d55e00"
 _LETTERS = "ABCDE"
-_HOVER_WIDTH = 48
 # Letters at the ends of curves nearer than these, in units and as a share of the height, would overlap.
 _LETTER_UNITS, _LETTER_SHARE = 1.2, 0.055
 _MANY_SHARED_WORDS = 4
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _CSV_COLUMNS = (
     *("letter", "image", "caption", "score", "similarity", "best", "words", "tokens", "units"),
     *("units_beyond_context", "dips", "deepest_dip_unit", "deepest_dip_text", "deepest_dip_delta"),
@@ -118,17 +117,9 @@ def _traces(entry: Entry) -> list[go.Scatter]:
 def _hover(letter: str, place: int, unit: dict[str, Any]) -> str:
     if unit["similarity"] is None:
         return ""
-    words = unit["text"].split()
-    short = " ".join(words)
-    if len(short) > 2 * _HOVER_WIDTH:
-        short = short[: 2 * _HOVER_WIDTH].rstrip() + " …"
-    lines = [short[at : at + _HOVER_WIDTH] for at in range(0, len(short), _HOVER_WIDTH)]
-    # Broken at a space where there is one.
-    if len(lines) > 1 and (cut := short[: _HOVER_WIDTH + 1].rfind(" ")) > 0:
-        lines = [short[:cut], short[cut + 1 :]]
     delta = "" if unit["delta"] is None else f" &nbsp; delta {html.escape(signed(unit['delta']))}"
     return (
-        f"<b>{letter} · {place} · {'<br>'.join(html.escape(line) for line in lines)}</b>"
+        f"<b>{letter} · {place} · {hover_text(unit['text'])}</b>"
         f"<br>cosine {unsigned(unit['similarity'])}{delta}{' &nbsp; ▼ dip' if unit['dip'] else ''}"
     )
 
@@ -284,18 +275,14 @@ def comparison_csv(comparison: Comparison) -> str:
         record, deepest = entry.record, entry.deepest_dip
         unit = None if deepest is None else record["units"][deepest]
         values = (
-            *(entry.letter, _safe(entry.filename), _safe(entry.caption)),
+            *(entry.letter, inert_cell(entry.filename), inert_cell(entry.caption)),
             *(record["score"], record["similarity"], entry.letter in comparison.best),
             *(entry.words, record["tokens"], len(record["units"])),
             *(record["provenance"]["units_beyond_context"], len(entry.dips)),
             None if deepest is None else deepest + 1,
-            *((None, None) if unit is None else (_safe(unit["text"]), unit["delta"])),
-            *(entry.f_clip_score, _safe(record["model"]), record["provenance"]["weights_sha256"]),
+            *((None, None) if unit is None else (inert_cell(unit["text"]), unit["delta"])),
+            *(entry.f_clip_score, inert_cell(record["model"]), record["provenance"]["weights_sha256"]),
             record["provenance"]["segmenter_version"],
         )
         writer.writerow(["" if value is None else value for value in values])
     return out.getvalue()
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

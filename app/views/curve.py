@@ -34,7 +34,7 @@ def is_dip(delta: float | None, threshold: float) -> bool:
     return delta is not None and delta < -threshold
 
 
-def _hover_text(text: str) -> str:
+def hover_text(text: str) -> str:
     """Break a unit's text into lines and escape it: plotly reads hover texts as HTML."""
     lines, line = [], ""
     for word in text.split():
@@ -141,7 +141,7 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
     dips = [is_dip(unit["delta"], threshold) for unit in units]
     numbers = list(range(1, len(units) + 1))
     hover = [
-        f"<b>{number} · {_hover_text(unit['text'])}</b><br>cosine {unsigned(unit['similarity'])}"
+        f"<b>{number} · {hover_text(unit['text'])}</b><br>cosine {unsigned(unit['similarity'])}"
         + ("" if unit["delta"] is None else f" &nbsp; delta {html.escape(signed(unit['delta']))}")
         + (" &nbsp; ▼ dip" if dip else "")
         if unit["similarity"] is not None

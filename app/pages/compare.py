@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from app.comparison import LETTERS, MAX_ENTRIES, Comparison, compare_captions, compare_images
-from app.cuts import SEGMENTER_CHOICES
-from app.models import chosen_checkpoint, default_choice, describe, model_choices
+from app.models import chosen_checkpoint, describe
+from app.pages.choices import model_and_units
 from app.picture_input import PictureInput, PicturesInput
 from app.problems import problem, shown_on_page
 from app.views.comparison import HEIGHT, comparison_figure, comparison_view
@@ -105,22 +105,7 @@ def build(context: AppContext) -> ComparePage:
                 images, shared_caption = _image_inputs()
             with gr.Column(elem_classes="lens-card"):
                 with gr.Row(elem_classes="lens-choices"):
-                    model = gr.Dropdown(
-                        model_choices(context.settings),
-                        value=default_choice(context.settings),
-                        label="Model",
-                        elem_id="compare-model",
-                        filterable=False,
-                        min_width=110,
-                    )
-                    segmenter = gr.Dropdown(
-                        SEGMENTER_CHOICES,
-                        value=SEGMENTER_CHOICES[0][1],
-                        label="Units",
-                        elem_id="compare-segmenter",
-                        filterable=False,
-                        min_width=110,
-                    )
+                    model, segmenter = model_and_units(context.settings, prefix="compare-")
                     button = gr.Button("Compare", variant="primary", elem_id="compare-button", min_width=90)
                 model_note = gr.HTML(
                     describe(context.settings, model.value),

@@ -13,13 +13,13 @@ import gradio as gr
 from PIL import Image
 
 from app.addresses import NamedItem, open_item, read_settings, recognise
-from app.cuts import SEGMENTER_CHOICES
 from app.evidence import Evidence
 from app.evidence import kept as kept_evidence
 from app.examples import load_examples
 from app.inspection import Inspection, inspect_caption, store_item
-from app.models import chip_text, choice_of, chosen_checkpoint, default_choice, describe, model_choices
+from app.models import chip_text, choice_of, chosen_checkpoint, describe
 from app.pages import inspect_channels, unit_editor
+from app.pages.choices import model_and_units
 from app.pages.inspect_channels import changed_caption
 from app.picture_input import PictureInput
 from app.problems import problem, shown_on_page
@@ -118,22 +118,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                     elem_id="caption",
                 )
                 with gr.Row(elem_classes="lens-choices"):
-                    model = gr.Dropdown(
-                        model_choices(context.settings),
-                        value=default_choice(context.settings),
-                        label="Model",
-                        elem_id="model",
-                        filterable=False,
-                        min_width=110,
-                    )
-                    segmenter = gr.Dropdown(
-                        SEGMENTER_CHOICES,
-                        value=SEGMENTER_CHOICES[0][1],
-                        label="Units",
-                        elem_id="segmenter",
-                        filterable=False,
-                        min_width=110,
-                    )
+                    model, segmenter = model_and_units(context.settings)
                     score_button = gr.Button("Score", variant="primary", elem_id="score-button", min_width=80)
                 model_note = text_html(describe(context.settings, model.value), elem_id="model-note")
             examples = _examples_card()

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-# Cells that a spreadsheet would run as a formula.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+from app.views.spreadsheet import inert_cell
+
 _BAR_WIDTH: Final = 240
 _CSV_COLUMNS: Final = (
     "item_id",
@@ -239,8 +239,8 @@ def points_csv(points: Sequence[Point], *, model: str, model_sha256: str) -> str
             (
                 point.item_id,
                 point.image_id,
-                _plain_cell(point.caption),
-                _plain_cell(model),
+                inert_cell(point.caption),
+                inert_cell(model),
                 model_sha256,
                 repr(point.score),
                 repr(point.human),
@@ -301,7 +301,3 @@ def _missing(counts: Counts) -> str:
 
 def _join(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _plain_cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -10,13 +10,13 @@ import csv
 import html
 import io
 import json
-import math
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.views.curve import signed, unsigned
+from app.views.curve import curve_layout, hover_text, signed, unsigned
+from app.views.spreadsheet import inert_cell
 
 if TYPE_CHECKING:
     from app.comparison import Comparison, Entry
@@ -30,11 +30,9 @@ SERIES_SYMBOLS = ("circle", "square", "diamond", "cross", "star")
 SERIES_DASHES = ("solid", "9px,4px", "3px,3px", "12px,3px,3px,3px", "6px,2px")
 _INK, _SOFT, _LINE, _CARD, _DIP = "#1d2330", "#5d6779", "#e3e4e0", "#ffffff", "#d55e00"
 _LETTERS = "ABCDE"
-_HOVER_WIDTH = 48
 # Letters at the ends of curves nearer than these, in units and as a share of the height, would overlap.
 _LETTER_UNITS, _LETTER_SHARE = 1.2, 0.055
 _MANY_SHARED_WORDS = 4
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _CSV_COLUMNS = (
     *("letter", "image", "caption", "score", "similarity", "best", "words", "tokens", "units"),
     *("units_beyond_context", "dips", "deepest_dip_unit", "deepest_dip_text", "deepest_dip_delta"),
@@ -67,44 +65,15 @@ def comparison_figure(comparison: Comparison) -> go.Figure:
         traces += _traces(entry)
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     room = max(high - low, 0.02)
-    axis = {"zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
-    layout = go.Layout(
-        height=HEIGHT,
-        autosize=True,
-        margin={"l": 52, "r": 14, "t": 12, "b": 46},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, 'DejaVu Sans', sans-serif", "size": 12, "color": _SOFT},
-        showlegend=False,
-        hovermode="closest",
-        hoverdistance=40,
-        dragmode=False,
-        hoverlabel={
-            "align": "left",
-            "bgcolor": _CARD,
-            "bordercolor": _LINE,
-            "font": {"color": _INK, "size": 13},
-        },
-        uirevision="comparison",
-        annotations=_letters(comparison, room),
-        xaxis={
-            **axis,
-            "title": {"text": "detail unit, in reading order", "standoff": 8, "font": {"size": 12}},
-            # Room for the letters behind the last points.
-            "range": [0.5, longest + max(0.8, 0.06 * longest)],
-            "tickmode": "array",
-            "tickvals": list(range(1, longest + 1, max(1, math.ceil(longest / 14)))),
-            "showgrid": False,
-        },
-        yaxis={
-            **axis,
-            "title": {"text": "cosine", "standoff": 6, "font": {"size": 12}},
-            "gridcolor": _LINE,
-            "nticks": 6,
-            "range": [low - 0.1 * room, high + 0.1 * room],
-            "tickformat": ".2f" if room > 0.08 else ".3f",
-        },
-    )
+    layout = curve_layout(longest)
+    layout.hovermode = "closest"
+    layout.hoverdistance = 40
+    layout.uirevision = "comparison"
+    layout.annotations = _letters(comparison, room)
+    # Room for the letters behind the last points.
+    layout.xaxis.range = [0.5, longest + max(0.8, 0.06 * longest)]
+    layout.yaxis.range = [low - 0.1 * room, high + 0.1 * room]
+    layout.yaxis.tickformat = ".2f" if room > 0.08 else ".3f"
     return go.Figure(data=traces, layout=layout)
 
 
@@ -148,17 +117,9 @@ def _traces(entry: Entry) -> list[go.Scatter]:
 def _hover(letter: str, place: int, unit: dict[str, Any]) -> str:
     if unit["similarity"] is None:
         return ""
-    words = unit["text"].split()
-    short = " ".join(words)
-    if len(short) > 2 * _HOVER_WIDTH:
-        short = short[: 2 * _HOVER_WIDTH].rstrip() + " …"
-    lines = [short[at : at + _HOVER_WIDTH] for at in range(0, len(short), _HOVER_WIDTH)]
-    # Broken at a space where there is one.
-    if len(lines) > 1 and (cut := short[: _HOVER_WIDTH + 1].rfind(" ")) > 0:
-        lines = [short[:cut], short[cut + 1 :]]
     delta = "" if unit["delta"] is None else f" &nbsp; delta {html.escape(signed(unit['delta']))}"
     return (
-        f"<b>{letter} · {place} · {'<br>'.join(html.escape(line) for line in lines)}</b>"
+        f"<b>{letter} · {place} · {hover_text(unit['text'])}</b>"
         f"<br>cosine {unsigned(unit['similarity'])}{delta}{' &nbsp; ▼ dip' if unit['dip'] else ''}"
     )
 
@@ -314,18 +275,14 @@ def comparison_csv(comparison: Comparison) -> str:
         record, deepest = entry.record, entry.deepest_dip
         unit = None if deepest is None else record["units"][deepest]
         values = (
-            *(entry.letter, _safe(entry.filename), _safe(entry.caption)),
+            *(entry.letter, inert_cell(entry.filename), inert_cell(entry.caption)),
             *(record["score"], record["similarity"], entry.letter in comparison.best),
             *(entry.words, record["tokens"], len(record["units"])),
             *(record["provenance"]["units_beyond_context"], len(entry.dips)),
             None if deepest is None else deepest + 1,
-            *((None, None) if unit is None else (_safe(unit["text"]), unit["delta"])),
-            *(entry.f_clip_score, _safe(record["model"]), record["provenance"]["weights_sha256"]),
+            *((None, None) if unit is None else (inert_cell(unit["text"]), unit["delta"])),
+            *(entry.f_clip_score, inert_cell(record["model"]), record["provenance"]["weights_sha256"]),
             record["provenance"]["segmenter_version"],
         )
         writer.writerow(["" if value is None else value for value in values])
     return out.getvalue()
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

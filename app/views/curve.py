@@ -34,7 +34,7 @@ def is_dip(delta: float | None, threshold: float) -> bool:
     return delta is not None and delta < -threshold
 
 
-def _hover_text(text: str) -> str:
+def hover_text(text: str) -> str:
     """Break a unit's text into lines and escape it: plotly reads hover texts as HTML."""
     lines, line = [], ""
     for word in text.split():
@@ -64,7 +64,8 @@ def _labelled(units: list[dict[str, Any]], dip_numbers: list[int]) -> set[int]:
     return chosen
 
 
-def _layout(units: int) -> go.Layout:
+def curve_layout(units: int) -> go.Layout:
+    """Return the frame of a figure of cosines over so many detail units, in the colours of the light page."""
     step = max(1, math.ceil(units / 14))
     axis = {"zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
     return go.Layout(
@@ -105,7 +106,7 @@ def _layout(units: int) -> go.Layout:
 
 def empty_figure(message: str = "") -> go.Figure:
     """Return the frame of a curve without one, with a plain sentence in its place."""
-    layout = _layout(10)
+    layout = curve_layout(10)
     layout.yaxis.range = [0, 1]
     layout.yaxis.showticklabels = False
     layout.hovermode = False
@@ -140,7 +141,7 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
     dips = [is_dip(unit["delta"], threshold) for unit in units]
     numbers = list(range(1, len(units) + 1))
     hover = [
-        f"<b>{number} · {_hover_text(unit['text'])}</b><br>cosine {unsigned(unit['similarity'])}"
+        f"<b>{number} · {hover_text(unit['text'])}</b><br>cosine {unsigned(unit['similarity'])}"
         + ("" if unit["delta"] is None else f" &nbsp; delta {html.escape(signed(unit['delta']))}")
         + (" &nbsp; ▼ dip" if dip else "")
         if unit["similarity"] is not None
@@ -181,7 +182,7 @@ def curve_figure(record: dict[str, Any], *, threshold: float = 0.0) -> go.Figure
         hoverinfo="skip",
         cliponaxis=False,
     )
-    layout = _layout(len(units))
+    layout = curve_layout(len(units))
     layout.shapes = [
         {
             "type": "rect",

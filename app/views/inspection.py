@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from app.views.curve import is_dip
+from app.views.spreadsheet import inert_cell
 from specs_core.report.wording import explain_unit, notices, signed, unsigned
 
 _CSV_COLUMNS = (
@@ -27,8 +28,6 @@ _CSV_COLUMNS = (
     "uncertain",
     "segmentation",
 )
-# A spreadsheet runs a cell that begins with one of these as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def with_threshold(record: dict[str, Any], threshold: float) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def record_csv(record: dict[str, Any]) -> str:
     version = record["provenance"]["segmenter_version"]
     for number, unit in enumerate(record["units"], start=1):
         text = unit["text"]
-        safe = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+        safe = inert_cell(text)
         values = [unit.get(name) for name in _CSV_COLUMNS[2:-1]]
         writer.writerow([number, safe, *("" if value is None else value for value in values), version])
     return out.getvalue()

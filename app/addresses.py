@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.answers import FormError, read_item_id, read_text
 from app.examples import load_examples
-from app.inspection import Inspection
+from app.inspection import MAX_THRESHOLD, Inspection
 from app.models import chosen_checkpoint
 from app.unit_editing import with_cut
 from specs_core.errors import UnknownModelError
@@ -77,8 +77,8 @@ def read_settings(context: AppContext, payload: object) -> Settings:
         threshold = float(written) if written else None
     except ValueError:
         threshold = math.nan
-    if threshold is not None and not 0 <= threshold <= 2:
-        raise FormError("The link's dip threshold is no number from 0 on.")
+    if threshold is not None and not 0 <= threshold <= MAX_THRESHOLD:
+        raise FormError(f"The link's dip threshold is no number from 0 to {MAX_THRESHOLD}.")
     return Settings(model or None, segmenter or None, threshold)
 
 
@@ -133,12 +133,11 @@ def recognise(context: AppContext, shown: Inspection, opened: NamedItem | None) 
     for named in (*(() if opened is None else (opened,)), *named_examples()):
         if (named.image_sha256, named.caption) != (shown.image_sha256, shown.caption):
             continue
-        shown = replace(shown, item=named.name)
         if named.version in ("", shown.automatic.version):
-            return shown
+            return replace(shown, item=named.name)
         for cut in shown.saved:
             if cut.version == named.version:
-                return with_cut(context, shown, cut)
+                return replace(with_cut(context, shown, cut), item=named.name)
         note = (
             f"The link is to the units of {named.version}; these are those of {shown.automatic.version}, so "
             "they may differ."

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 NAMES = ("segment", "curve", "attribute")
 
-Segmenter = Literal["dependency", "grammar"]
+Segmenter = Literal[tuple(SEGMENTERS)]  # type: ignore[valid-type]
 Mode = Literal["threshold", "most_negative"]
 Model = Literal[(CUSTOM_MODEL, *CHECKPOINTS)]  # type: ignore[valid-type]
 _MODES = ("threshold", "most_negative")

@@ -23,10 +23,10 @@ class ImageEvidenceCache:
     """Forward passes of images with their graphs, least recently used first out.
 
     Args:
-        capacity: Passes kept; each takes some tens of megabytes for a ViT-B/32.
+        capacity: Passes kept; each takes some tens of megabytes for a ViT-B/32, and its model with it.
     """
 
-    def __init__(self, *, capacity: int = 4) -> None:
+    def __init__(self, *, capacity: int = 2) -> None:
         self._capacity = capacity
         self._passes: OrderedDict[tuple[str, str], tuple[ImageEvidence, tuple[int, int]]] = OrderedDict()
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ def heat_answer(context: AppContext, shown: Inspection, payload: object) -> dict
     units, place = shown.curve.units, unit
     if form.get("rows") is not None:
         rows = read_rows(payload, shown)
-        units = changed_units(rows, shown)
+        units = changed_units(rows, shown, context.settings)
         on = [number for number, row in enumerate(rows) if row.is_on]
         place = on.index(unit) if unit in on else None
     if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(units):

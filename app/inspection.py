@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from specs_core.curve import ScoreCurve
 
 BUNDLED_MODEL = "scenes"
+MAX_THRESHOLD = 0.2
+"""The deepest dip threshold that the page offers, in cosine."""
 _KEPT_CONTROLS = frozenset("\n\t")
 
 

@@ -64,8 +64,7 @@ def in_steps(work: Callable[[Report], T]) -> Iterator[Step | Outcome[T]]:
         except BaseException as error:  # noqa: BLE001 - handed on to whoever listens
             waiting.put(error)
 
-    thread = threading.Thread(target=run, name="evidence", daemon=True)
-    thread.start()
+    threading.Thread(target=run, name="evidence", daemon=True).start()
     try:
         while True:
             came = waiting.get()
@@ -75,5 +74,5 @@ def in_steps(work: Callable[[Report], T]) -> Iterator[Step | Outcome[T]]:
             if isinstance(came, Outcome):
                 return
     finally:
+        # Not waited for: a generator that is given up is closed on the server's event loop.
         given_up.set()
-        thread.join()

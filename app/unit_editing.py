@@ -162,7 +162,8 @@ def with_cut(context: AppContext, shown: Inspection, cut: Cut) -> Inspection:
         memory=context.encoders.memory(encoder).only_kept(),
     )
     record = _signed_record(curve_record(curve, encoder), cut)
-    return replace(shown, cut=cut, record=record, curve=curve, serial=new_serial())
+    # With other units it is no longer what an address named.
+    return replace(shown, cut=cut, record=record, curve=curve, serial=new_serial(), item="")
 
 
 def _signed_record(record: dict[str, Any], cut: Cut) -> dict[str, Any]:

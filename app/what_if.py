@@ -14,6 +14,7 @@ from specs_core.segmentation.units import DetailUnit
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.settings import Settings
     from specs_core.corrections import Correction
 
 MAX_ADDED_UNITS: Final = 50
@@ -94,7 +95,7 @@ def read_rows(payload: object, shown: Inspection) -> tuple[Row, ...]:
     return tuple(read)
 
 
-def changed_units(rows: Sequence[Row], shown: Inspection) -> tuple[DetailUnit, ...]:
+def changed_units(rows: Sequence[Row], shown: Inspection, settings: Settings) -> tuple[DetailUnit, ...]:
     """Return the units that are on as units of a caption of their own; joined they are that caption.
 
     The white space behind a unit stays as it was; where there is none and words follow, a space is put in.
@@ -102,6 +103,11 @@ def changed_units(rows: Sequence[Row], shown: Inspection) -> tuple[DetailUnit, .
     Args:
         rows: From `read_rows`.
         shown: The scored caption.
+        settings: For the longest accepted caption.
+
+    Raises:
+        FormError: If all units are off.
+        CaptionError: If the caption is too long, or holds what a caption cannot hold.
     """
     own = shown.record["units"]
     on = [row for row in rows if row.is_on]
@@ -112,6 +118,11 @@ def changed_units(rows: Sequence[Row], shown: Inspection) -> tuple[DetailUnit, .
         text = row.text + (space if number < len(on) else "")
         units.append(DetailUnit(text, start, start + len(text)))
         start += len(text)
+    caption = "".join(unit.text for unit in units)
+    if not caption:
+        raise FormError("All units are off; switch one on first.")
+    if checked_caption(caption, settings)[0] != caption:
+        raise CaptionError("The changed words hold control characters; write them without")
     return tuple(units)
 
 
@@ -132,12 +143,8 @@ def what_if(context: AppContext, shown: Inspection, payload: object) -> WhatIf:
     from specs_core.curve import curve_of_units, curve_record
 
     rows = read_rows(payload, shown)
-    units = changed_units(rows, shown)
+    units = changed_units(rows, shown, context.settings)
     caption = "".join(unit.text for unit in units)
-    if not caption:
-        raise FormError("All units are off; switch one on to see a curve.")
-    if checked_caption(caption, context.settings)[0] != caption:
-        raise CaptionError("The changed words hold control characters; write them without")
     encoder = encoder_of(context, shown)
     curve = curve_of_units(
         encoder, shown.image_features, units, segmenter=EDITED, memory=context.encoders.memory(encoder)
@@ -181,9 +188,7 @@ def correct(
 
     rows = read_rows(payload, shown)
     places = tuple(number for number, row in enumerate(rows) if row.is_on)
-    units = changed_units(rows, shown)
-    if not units:
-        raise FormError("All units are off; switch one on first.")
+    units = changed_units(rows, shown, context.settings)
     encoder = encoder_of(context, shown)
     curve = curve_of_units(encoder, shown.image_features, units, memory=context.encoders.memory(encoder))
     views = leave_one_out(encoder, shown.image_features, curve, on_progress=on_progress)

@@ -108,15 +108,19 @@ const showCaption = () => {
     if (editing?.row === index && editing.isNew) list.append(editField(), " ");
   });
   into.replaceChildren(list);
-  const step = evidence?.serial === base?.serial ? evidence.step : null;
   const tools = h("div", { class: "lens-caption-tools" },
     h("label", { class: "lens-check" }, h("input", { type: "checkbox", id: "words-shaded", checked: wordsShaded ? "" : null,
       onchange: (event) => { wordsShaded = event.target.checked; showCaption(); mark(); rememberView(); } }), " shade words"),
-    h("span", { class: "lens-k", id: "evidence-step", role: "status" },
-      edited ? "Words and left-out values are those of the scored caption; score this one to see its own."
-        : !evidence || evidence.serial !== base.serial ? "Reading the words …"
-        : step ? `Leaving out each unit in turn: ${step[0]} of ${step[1]} …` : ""));
+    h("span", { class: "lens-k", id: "evidence-step", role: "status" }));
   into.append(tools);
+  showStep();
+};
+const showStep = () => {
+  const step = evidence?.serial === base.serial ? evidence.step : null;
+  document.getElementById("evidence-step").textContent =
+    edited ? "Words and left-out values are those of the scored caption; score this one to see its own."
+      : !evidence || evidence.serial !== base.serial ? "Reading the words …"
+      : step ? `Leaving out each unit in turn: ${step[0]} of ${step[1]} …` : "";
 };
 
 // ---------------------------------------------------------------- details of the chosen unit
@@ -182,7 +186,7 @@ const save = (text, type, name) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 };
 // Of a scored caption with its evidence, where that is there.
-const taken = (kind) => (edited ?? (evidence?.serial === base.serial ? evidence : base))[kind];
+const taken = (kind) => edited?.[kind] ?? (evidence?.serial === base.serial ? evidence[kind] : null) ?? base[kind];
 const showDownloads = () => {
   host("downloads").replaceChildren(
     pressable("download-csv", "CSV", () => save(taken("csv"), "text/csv", "specs-curve.csv")),

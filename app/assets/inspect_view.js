@@ -2,14 +2,44 @@
 
 // ---------------------------------------------------------------- the lines to the server
 
-const ask = (name, detail = {}) =>
-  document.dispatchEvent(new CustomEvent(`lens-ask-${name}`, { detail: { serial: base?.serial ?? "", ...detail } }));
-// Answers on what the page no longer shows are dropped; refusals and whatever names no scoring are heard.
+const ANSWER_SECONDS = 60;   // a step of longer work counts as an answer
+const waiting = new Map();   // by line: the number of the last question, while it is open, and the timer that gives up
+let questions = 0;
+const answerIn = (name, value) => document.dispatchEvent(new CustomEvent(`lens-answer-${name}`, { detail: value }));
+const isOpen = (name) => waiting.has(name);
+const giveUp = (name) => {
+  clearTimeout(waiting.get(name)?.timer);
+  waiting.delete(name);
+};
+const waitFor = (name, number) => {
+  giveUp(name);
+  const timer = setTimeout(() => answerIn(name, { view: "problem", problem: "The server has not answered; try again.", ask: number }),
+    ANSWER_SECONDS * 1000);
+  waiting.set(name, { number, timer });
+};
+const ask = (name, detail = {}) => {
+  questions += 1;
+  waitFor(name, questions);
+  document.dispatchEvent(new CustomEvent(`lens-ask-${name}`, { detail: { serial: base?.serial ?? "", ask: questions, ...detail } }));
+};
+// Only the answer to the last question is heard, and what nobody asked for (another threshold) while none is open. An
+// answer on what the page no longer shows is dropped.
 const hear = (name, act) => document.addEventListener(`lens-answer-${name}`, (event) => {
   const value = event.detail;
   if (!value || typeof value !== "object" || (value.serial !== undefined && value.serial !== base?.serial)) return;
+  if ((value.ask ?? null) !== (waiting.get(name)?.number ?? null)) return;
+  if (value.step && value.ask) waitFor(name, value.ask); else giveUp(name);
   act(value);
 });
+// Parts are made anew when something changes; the keyboard stays where it was.
+const keepFocus = (act) => {
+  const before = document.activeElement;
+  const unit = before?.closest?.("#units [data-unit]")?.dataset.unit;
+  act();
+  if (before === null || before === document.body || before.isConnected) return;
+  const now = before.id ? document.getElementById(before.id) : unit === undefined ? null : document.querySelector(`#units [data-unit="${unit}"]`);
+  now?.focus({ preventScroll: true });
+};
 
 // ---------------------------------------------------------------- choosing a unit
 
@@ -32,7 +62,7 @@ const mark = () => {
 const choose = (index) => {
   if (!inRange(index)) return;
   chosen = index;
-  showDetails();
+  keepFocus(showDetails);
   mark();
   showHeat();
   rememberView();
@@ -77,11 +107,12 @@ const keyOnPage = (event) => {
     if (letter === "y" || event.shiftKey) redoChange(); else undoChange();
     return;
   }
-  if (event.altKey) return;
+  if (event.altKey || event.shiftKey) return;
+  const onUnits = event.target === document.body || event.target.closest?.("#units, #units-table") !== null;
   if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
     event.preventDefault();
     choose(chosen === null ? 0 : stepTo(event.key));
-  } else if (inRange(chosen) && !surfaceIsOpen() && ["Delete", "Backspace", "F2", "Insert"].includes(event.key)) {
+  } else if (onUnits && !event.repeat && inRange(chosen) && !surfaceIsOpen() && ["Delete", "Backspace", "F2", "Insert"].includes(event.key)) {
     event.preventDefault();
     if (event.key === "F2") startEdit(chosen);
     else if (event.key === "Insert") startEdit(chosen, true);
@@ -140,7 +171,7 @@ const followCurve = () => {
   setTimeout(() => over.abort(), 2000);
 };
 // Draw whatever is shown of `view`; the curve is drawn by its own component.
-const draw = () => {
+const draw = () => keepFocus(() => {
   view = edited ?? base;
   if (!inRange(chosen)) chosen = view && chosen !== null ? view.units.length - 1 : null;
   showHeadline();
@@ -153,7 +184,7 @@ const draw = () => {
     if (!host("downloads").childElementCount) showDownloads();
   }
   mark();
-};
+});
 const show = () => {
   const next = props.value && typeof props.value === "object" ? props.value : null;
   const isNew = next?.serial !== base?.serial;
@@ -161,7 +192,9 @@ const show = () => {
   base = next;
   if (isNew) {
     forgetChanges();
+    for (const name of [...waiting.keys()]) giveUp(name);
     evidence = null;
+    pictureIsScored = true;
     view = base;
     chosen = view ? wantedUnit() ?? deepestDip() : null;
     forgetHeat();
@@ -175,7 +208,11 @@ const show = () => {
   rememberView();
 };
 hear("evidence", (value) => {
-  if (value.view === "problem") { evidence = { serial: base?.serial, units: [], step: null, note: value.problem, f_clip_score: "" }; }
+  const before = evidence;
+  if (value.view === "problem") evidence = { serial: base?.serial, units: [], step: null, note: value.problem, f_clip_score: "" };
   else evidence = value;
-  draw();
+  // A step changes nothing but how far it is; whoever writes a unit is not disturbed.
+  if (editing || (value.step && before?.step)) showStep(); else draw();
+  // The threshold was moved meanwhile.
+  if (value.view !== "problem" && !value.step && value.threshold !== base.settings.threshold) ask("evidence");
 });

@@ -5,6 +5,8 @@ const MOST_ZOOM = 12;
 let zoom = { scale: 1, x: 0, y: 0 };
 let heatOn = false;
 let heatOpacity = 0.8;
+let pictureIsScored = false;
+let heatUnit = null;       // the unit that the open question is about
 const heats = new Map();   // by unit: what the server answered
 const frame = () => document.querySelector("#image .image-frame");
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -50,11 +52,12 @@ const bindPicture = (block) => {
   block.addEventListener("pointerdown", (event) => {
     if (!inFrame(event) || event.button !== 0) return;
     fingers.set(event.pointerId, event);
-    if (zoom.scale > 1) frame().setPointerCapture(event.pointerId);
+    frame().setPointerCapture(event.pointerId);
   });
   block.addEventListener("pointermove", (event) => {
     const before = fingers.get(event.pointerId);
     if (!before) return;
+    if (event.buttons === 0) { fingers.delete(event.pointerId); return; }
     const [other] = [...fingers.values()].filter((finger) => finger.pointerId !== event.pointerId);
     if (other) {
       const apart = (a, b) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
@@ -79,10 +82,11 @@ const heatButton = () => pressable("heat-toggle", heatOn ? "Hide heat map" : "He
   showHeat();
   rememberView();
 }, { "aria-pressed": String(heatOn), title: "Where in the image the change comes from: an estimate" });
-const forgetHeat = () => heats.clear();
+const forgetHeat = () => { heats.clear(); giveUp("heat-map"); };
 const showHeat = () => {
   const block = document.getElementById("image");
-  const known = heatOn && inRange(chosen) ? heats.get(chosen) : null;
+  const wanted = heatOn && pictureIsScored && inRange(chosen);
+  const known = wanted ? heats.get(chosen) : null;
   const note = document.getElementById("heat-note");
   block?.style.setProperty("--heat", known?.png ? `url(${known.png})` : "none");
   block?.style.setProperty("--heat-opacity", heatOpacity);
@@ -90,15 +94,17 @@ const showHeat = () => {
   const tools = document.getElementById("heat-tools");
   if (tools) tools.hidden = !heatOn;
   if (note) {
-    note.textContent = !heatOn ? "" : !inRange(chosen) ? "Choose a unit." : !known ? "Looking …"
+    note.textContent = !heatOn ? "" : !pictureIsScored ? "Score this picture first." : !inRange(chosen) ? "Choose a unit." : !known ? "Looking …"
       : known.problem ?? `An estimate for unit ${chosen + 1}: ${known.says}`;
   }
-  if (heatOn && inRange(chosen) && !known) ask("heat-map", { unit: chosen, rows: edited ? rows : null });
+  if (wanted && !known) {
+    heatUnit = chosen;
+    ask("heat-map", { unit: chosen, rows: edited ? rows : null });
+  }
 };
 hear("heat-map", (value) => {
-  if (value.view === "problem") { if (inRange(chosen)) heats.set(chosen, { problem: value.problem }); }
-  else heats.set(value.unit, value);
-  if (value.view === "problem" || value.unit === chosen) showHeat();
+  heats.set(heatUnit, value.view === "problem" ? { problem: value.problem } : value);
+  if (heatUnit === chosen) showHeat();
 });
 
 const showPictureTools = () => {
@@ -128,7 +134,8 @@ const watchPicture = () => {
     if (image?.src === source) return;
     source = image?.src ?? null;
     resetZoom();
-    block.style.setProperty("--heat", "none");
+    pictureIsScored = false;
+    showHeat();
   };
   new MutationObserver(look).observe(block, { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] });
   new ResizeObserver(applyZoom).observe(block);

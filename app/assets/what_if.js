@@ -5,62 +5,69 @@
 let past = [];
 let future = [];
 let rows = null;        // null: nothing is changed
-let asked = false;      // whether the server is drawing
 let editing = null;     // { row, isNew }: the unit that is being written
 let problem = "";
 let proposal = null;    // what "best correction" found: { drops, rows, before, after }, or { step }
 
 const ownRows = () => base.units.map((_, unit) => ({ unit, text: null, off: false }));
 const unchanged = (list) => list.every((row, index) => row.unit === index && !row.off && row.text === null);
-const forgetChanges = () => { past = []; future = []; rows = null; edited = null; editing = null; problem = ""; proposal = null; asked = false; };
+let settled = null;     // what the page shows, to go back to where the server refuses what comes next
+const forgetChanges = () => { past = []; future = []; rows = null; edited = null; editing = null; problem = ""; proposal = null; settled = null; };
 const clone = (list) => list.map((row) => ({ ...row }));
 
 // ---------------------------------------------------------------- changing
 
+// One change at a time: what is shown and what is changed are then the same.
+const busy = () => isOpen("what-if");
+const remember = () => { settled = { rows, past: [...past], future: [...future] }; };
 const request = () => {
-  asked = true;
   problem = "";
-  ask("what-if", { rows: rows === null ? null : rows });
-  showWhatIf();
+  proposal = null;
+  giveUp("correction");
+  ask("what-if", { rows });
+  keepFocus(showWhatIf);
 };
 const change = (next, at) => {
+  if (busy()) return;
+  remember();
   past.push(rows);
   future = [];
-  proposal = null;
   rows = next === null || (next.length === base.units.length && unchanged(next)) ? null : next;
   if (at !== undefined) chosen = at;
   request();
 };
 const toggleUnit = (index) => {
+  if (busy()) return;
   const next = clone(rows ?? ownRows());
   next[index].off = !next[index].off;
   if (next.every((row) => row.off)) { problem = "One unit has to stay on."; showWhatIf(); return; }
   change(next, index);
 };
 const removeAdded = (index) => {
+  if (busy()) return;
   const next = clone(rows);
   next.splice(index, 1);
   change(next, Math.max(index - 1, 0));
 };
 const undoChange = () => {
-  if (!past.length || asked) return;
+  if (!past.length || busy()) return;
+  remember();
   future.push(rows);
   rows = past.pop();
-  proposal = null;
   request();
 };
 const redoChange = () => {
-  if (!future.length || asked) return;
+  if (!future.length || busy()) return;
+  remember();
   past.push(rows);
   rows = future.pop();
-  proposal = null;
   request();
 };
 
 // ---------------------------------------------------------------- writing a unit in place
 
 const startEdit = (row, isNew = false) => {
-  if (!inRange(row) || surfaceIsOpen()) return;
+  if (!inRange(row) || surfaceIsOpen() || busy()) return;
   editing = { row, isNew };
   chosen = row;
   showCaption();
@@ -73,14 +80,14 @@ const editField = () => {
   const { row, isNew } = editing;
   const before = isNew ? "" : view.units[row].text.trim();
   let over = false;
-  const finish = (take) => {
+  const finish = (take, byKey) => {
     if (over) return;
     over = true;
     const text = field.value.trim();
     editing = null;
-    showCaption();
-    mark();
-    focusUnit();
+    draw();
+    // By mouse or by Tab the focus is on its way to where it is wanted.
+    if (byKey) focusUnit();
     if (!take || !text || text === before) return;
     const next = clone(rows ?? ownRows());
     if (isNew) next.splice(row + 1, 0, { unit: null, text, off: false });
@@ -93,8 +100,8 @@ const editField = () => {
   const field = h("input", { id: "unit-text", class: "lens-unit-field", value: before, maxlength: "1000", dir: "auto",
     "aria-label": isNew ? "Words of the new unit" : `Words of unit ${row + 1}`, placeholder: "one more detail",
     onkeydown: (event) => {
-      if (event.key === "Enter") { event.preventDefault(); finish(true); }
-      else if (event.key === "Escape") { event.preventDefault(); finish(false); }
+      if (event.key === "Enter") { event.preventDefault(); finish(true, true); }
+      else if (event.key === "Escape") { event.preventDefault(); finish(false, true); }
       event.stopPropagation();
     },
     onblur: () => finish(true) });
@@ -113,7 +120,7 @@ const unitActions = (unit) => h("div", { class: "lens-unit-actions" },
 
 const says = () => {
   if (problem) return problem;
-  if (asked) return "Drawing …";
+  if (busy()) return "Drawing …";
   if (!edited) return "What if? Switch the unit off, edit it or add one: the new curve is drawn over this one.";
   const off = edited.units.filter((unit) => unit.off).length;
   const parts = [[off, "off"], [edited.units.filter((unit) => unit.change === "edited").length, "edited"],
@@ -140,37 +147,41 @@ const withoutOwnText = (list) => list.map((row) =>
 const showWhatIf = () => {
   const into = host("what-if");
   if (!into || !view) return;
-  const focused = document.activeElement?.id;
-  into.replaceChildren(h("div", { class: "lens-what-if", "aria-busy": String(asked) },
+  into.replaceChildren(h("div", { class: "lens-what-if", "aria-busy": String(busy()) },
     h("p", { class: problem ? "lens-note" : "lens-k", role: "status", id: "what-if-says" }, says()),
     h("div", { class: "lens-unit-actions" },
-      pressable("best-correction", "Best correction", () => { proposal = { step: [0, 0] }; problem = ""; ask("correction", { rows: rows ?? ownRows() }); showWhatIf(); },
+      pressable("best-correction", "Best correction", () => { proposal = { step: [0, 0] }; problem = ""; ask("correction", { rows: rows ?? ownRows() }); keepFocus(showWhatIf); },
         { disabled: proposal?.step ? "" : null, title: "Which flagged units to drop, by greedy removal" }),
       pressable("what-if-undo", "Undo", undoChange, { disabled: past.length ? null : "", title: "Ctrl+Z" }),
       pressable("what-if-redo", "Redo", redoChange, { disabled: future.length ? null : "", title: "Ctrl+Shift+Z" }),
       pressable("what-if-reset", "Back to the scored caption", () => change(null), { disabled: rows ? null : "" }),
       pressable("what-if-adopt", "Score this caption", () => ask("adopt"), { disabled: edited ? null : "" })),
     showProposal()));
-  if (focused && into.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus({ preventScroll: true });
 };
 
 hear("what-if", (value) => {
   if (value.view === "problem") {
     // The change is not on the page, so it is not kept either.
-    if (asked && past.length) rows = past.pop();
-    asked = false;
+    if (settled) ({ rows, past, future } = settled);
     problem = value.problem;
-    showWhatIf();
+    keepFocus(showWhatIf);
     return;
   }
-  asked = false;
   edited = value.view === "reset" ? null : value;
-  forgetHeat();
+  if (value.ask) forgetHeat();
   draw();
   showHeat();
+  // The threshold was moved meanwhile.
+  if (edited && edited.threshold !== base.settings.threshold) request();
 });
 hear("correction", (value) => {
   if (value.view === "problem") { proposal = null; problem = value.problem; }
   else proposal = value.view === "step" ? { step: value.step } : value;
-  showWhatIf();
+  keepFocus(showWhatIf);
+});
+// The server ends long work before it scores; where it could not score, the caption on the page gets its work back.
+document.addEventListener("lens-not-scored", () => {
+  if (!base) return;
+  if (isOpen("evidence")) ask("evidence");
+  if (isOpen("correction")) { giveUp("correction"); proposal = null; showWhatIf(); }
 });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -39,7 +40,19 @@ def channel(name: str) -> gr.HTML:
     )
 
 
-def no_answer(error: Exception | str) -> dict[str, Any]:
-    """Return an answer that says in one sentence why a question cannot be met."""
+def answer(value: dict[str, Any], question: object = None) -> dict[str, Any]:
+    """Return an answer that says which question it meets.
+
+    Args:
+        value: The answer.
+        question: The event's data; its ``ask`` is the number by which the script knows the question again.
+            None where nobody asked.
+    """
+    number = question.get("ask") if isinstance(question, Mapping) else None
     # Two equal answers in a row must still differ, or the browser would not be told of the second one.
-    return {"view": "problem", "problem": sentence(str(error)), "stamp": secrets.token_hex(6)}
+    return {**value, "ask": number, "stamp": secrets.token_hex(6)}
+
+
+def no_answer(error: Exception | str, question: object = None) -> dict[str, Any]:
+    """Return an answer that says in one sentence why a question cannot be met."""
+    return answer({"view": "problem", "problem": sentence(str(error))}, question)

@@ -16,9 +16,10 @@ from app.addresses import NamedItem, open_item, read_settings, recognise
 from app.evidence import Evidence
 from app.evidence import kept as kept_evidence
 from app.examples import load_examples
-from app.inspection import Inspection, inspect_caption, store_item
+from app.inspection import MAX_THRESHOLD, Inspection, inspect_caption, store_item
 from app.models import chip_text, choice_of, chosen_checkpoint, describe
 from app.pages import inspect_channels, unit_editor
+from app.pages.channel import answer
 from app.pages.choices import model_and_units
 from app.pages.inspect_channels import changed_caption
 from app.picture_input import PictureInput
@@ -51,8 +52,8 @@ _SCRIPTS = (
     "picture.js",
     "address.js",
 )
+_GO_ON = """() => { document.dispatchEvent(new CustomEvent("lens-not-scored")); }"""
 _HOST = {"html_template": _TEXT_TEMPLATE, "js_on_load": None, "apply_default_css": False}
-_MAX_THRESHOLD = 0.2
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 )
                 threshold = gr.Slider(
                     0,
-                    _MAX_THRESHOLD,
+                    MAX_THRESHOLD,
                     value=0,
                     step=0.001,
                     elem_id="threshold",
@@ -173,7 +174,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
 
     def within_range(cut: float) -> float:
         # Zero first: max() keeps it when the other value is not a number, which an event can send.
-        return min(max(0.0, float(cut)), _MAX_THRESHOLD)
+        return min(max(0.0, float(cut)), MAX_THRESHOLD)
 
     def view_of(shown: Inspection, cut: float) -> dict[str, Any]:
         return inspection_view(
@@ -195,7 +196,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
 
     def draw(shown: Inspection, cut: float, gathered: Evidence | None = None) -> tuple[Any, Any, Any]:
         cut, known = within_range(cut), kept_evidence(gathered, shown)
-        evidence = gr.skip() if known is None else evidence_view(known, shown.record, threshold=cut)
+        evidence = gr.skip() if known is None else answer(evidence_view(known, shown.record, threshold=cut))
         return figure_of(shown.record, cut), view_of(shown, cut), evidence
 
     def score(
@@ -232,7 +233,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             figure if changed is None else figure_of(merged_record(shown, changed), cut),
             view,
             evidence,
-            gr.skip() if changed is None else what_if_view(shown, changed, threshold=cut),
+            gr.skip() if changed is None else answer(what_if_view(shown, changed, threshold=cut)),
         )
 
     def check_image(path: str | None) -> Any:
@@ -310,8 +311,13 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         draw=figure_of,
         within_range=within_range,
     )
-    score_button.click(**scoring)
-    lines.adopt.ask(changed_caption, [state, lines.edited], caption, **quick).success(**scoring)
+
+    def score_on(event: Callable[..., Any]) -> None:
+        # A scoring that fails has ended what was being gathered of the caption that stays on the page.
+        event(**scoring).failure(None, js=_GO_ON, api_visibility="private")
+
+    score_on(score_button.click)
+    score_on(lines.adopt.ask(changed_caption, [state, lines.edited], caption, **quick).success)
     threshold.change(
         redraw,
         [state, threshold, lines.gathered, lines.edited],
@@ -322,12 +328,14 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     image.input(check_image, image, image, **quick)
     model.change(tell_model, model, [model_note, chip], **quick)
     lines.settings.ask(open_settings, None, [model, segmenter, threshold], **quick)
-    lines.open.ask(
-        open_address, None, [opened, image, caption, model, segmenter, threshold], **quick
-    ).success(**scoring)
-    switch_button.click(switch_to_specs, None, model, **model_work).success(**scoring)
+    score_on(
+        lines.open.ask(
+            open_address, None, [opened, image, caption, model, segmenter, threshold], **quick
+        ).success
+    )
+    score_on(switch_button.click(switch_to_specs, None, model, **model_work).success)
     if examples is not None:
-        examples.choose(use_example, None, [image, caption], **quick).success(**scoring)
+        score_on(examples.choose(use_example, None, [image, caption], **quick).success)
     unit_editor.wire(
         context,
         editor,

@@ -12,9 +12,10 @@ import gradio as gr
 from annotations.errors import AnnotationError
 from app.answers import FormError, as_form
 from app.evidence import Evidence, gather
+from app.evidence import kept as kept_evidence
 from app.heat import heat_answer
 from app.inspection import Inspection, store_item
-from app.pages.channel import channel, no_answer
+from app.pages.channel import answer, channel, no_answer
 from app.problems import problem
 from app.reporting import Outcome, Report, in_steps
 from app.reports import make_report
@@ -98,27 +99,32 @@ def wire(
     """
 
     def tell_evidence(
-        shown: Inspection | None, cut: float, event: gr.EventData
+        shown: Inspection | None, cut: float, known: Evidence | None, event: gr.EventData
     ) -> Iterator[tuple[Evidence, dict[str, Any]]]:
         try:
             scored = current(shown, event._data)
-            for found in gather(context, scored):
-                yield found, evidence_view(found, scored.record, threshold=within_range(cut))
+            ready = kept_evidence(known, scored)
+            # Asked again, such as for another threshold, it is told and not worked out anew.
+            steps = [ready] if ready is not None and ready.step is None else gather(context, scored)
+            for found in steps:
+                view = evidence_view(found, scored.record, threshold=within_range(cut))
+                yield found, answer(view, event._data)
         except _TOLD as error:
             _LOG.info("no evidence: %s", error)
-            yield gr.skip(), no_answer(error)
+            yield gr.skip(), no_answer(error, event._data)
 
     def tell_what_if(shown: Inspection | None, cut: float, event: gr.EventData) -> tuple[Any, ...]:
         try:
             scored = current(shown, event._data)
             if as_form(event._data).get("rows") is None:
-                return None, draw(scored.record, cut), {"view": "reset", "serial": str(scored.serial)}
+                reset = {"view": "reset", "serial": str(scored.serial)}
+                return None, draw(scored.record, cut), answer(reset, event._data)
             edited = what_if(context, scored, event._data)
         except _TOLD as error:
             _LOG.info("no what-if: %s", error)
-            return gr.skip(), gr.skip(), no_answer(error)
+            return gr.skip(), gr.skip(), no_answer(error, event._data)
         view = what_if_view(scored, edited, threshold=within_range(cut))
-        return edited, draw(merged_record(scored, edited), cut), view
+        return edited, draw(merged_record(scored, edited), cut), answer(view, event._data)
 
     def tell_correction(
         shown: Inspection | None, cut: float, event: gr.EventData
@@ -131,48 +137,52 @@ def wire(
 
             for came in in_steps(work):
                 if isinstance(came, Outcome):
-                    yield correction_view(*came.value, scored.serial)
+                    yield answer(correction_view(*came.value, scored.serial), event._data)
                 else:
-                    yield {"view": "step", "step": [came.done, came.total]}
+                    yield answer({"view": "step", "step": [came.done, came.total]}, event._data)
         except _TOLD as error:
             _LOG.info("no correction: %s", error)
-            yield no_answer(error)
+            yield no_answer(error, event._data)
 
     def tell_heat(shown: Inspection | None, event: gr.EventData) -> dict[str, Any]:
         try:
-            return heat_answer(context, current(shown, event._data), event._data)
+            found = heat_answer(context, current(shown, event._data), event._data)
+            return answer(found, event._data)
         except _TOLD as error:
             _LOG.info("no heat map: %s", error)
-            return no_answer(error)
+            return no_answer(error, event._data)
 
     def tell_report(
         shown: Inspection | None, known: Evidence | None, cut: float, event: gr.EventData
     ) -> dict[str, Any]:
         try:
             scored = current(shown, event._data)
-            return make_report(context, scored, known, threshold=within_range(cut))
+            return answer(make_report(context, scored, known, threshold=within_range(cut)), event._data)
         except _TOLD as error:
             _LOG.info("no report: %s", error)
-            return no_answer(error)
+            return no_answer(error, event._data)
 
     def tell_item(shown: Inspection | None, event: gr.EventData) -> dict[str, Any]:
         try:
             scored = current(shown, event._data)
-            return {"view": "item", "serial": str(scored.serial), "item": store_item(context, scored)}
+            stored = {"view": "item", "serial": str(scored.serial), "item": store_item(context, scored)}
+            return answer(stored, event._data)
         except _TOLD as error:
-            return no_answer(error)
+            return no_answer(error, event._data)
         except OSError as error:
             _LOG.warning("an item was not stored: %s", error)
-            return no_answer("the image cannot be stored; try again later")
+            return no_answer("the image cannot be stored; try again later", event._data)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     model_work: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, **quiet}
+    # Seconds on a large model: nobody's score or what-if waits for them.
+    long_work: dict[str, Any] = {"concurrency_id": "evidence", "concurrency_limit": 1, **quiet}
     gathering = lines.evidence.ask(
         tell_evidence,
-        [state, threshold],
+        [state, threshold, lines.gathered],
         [lines.gathered, lines.evidence],
         trigger_mode="always_last",
-        **model_work,
+        **long_work,
     )
     lines.what_if.ask(
         tell_what_if,
@@ -181,7 +191,7 @@ def wire(
         trigger_mode="always_last",
         **model_work,
     )
-    correcting = lines.correction.ask(tell_correction, [state, threshold], lines.correction, **model_work)
+    correcting = lines.correction.ask(tell_correction, [state, threshold], lines.correction, **long_work)
     lines.heat_map.ask(tell_heat, state, lines.heat_map, trigger_mode="always_last", **model_work)
     lines.report.ask(tell_report, [state, lines.gathered, threshold], lines.report, **model_work)
     lines.share.ask(tell_item, state, lines.share, concurrency_id="save", concurrency_limit=4, **quiet)

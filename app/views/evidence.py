@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from app.views.inspection import record_csv, with_threshold
-from specs_core.report.wording import explain_left_out, signed
+from specs_core.report.wording import explain_left_out, scientific, signed
 
 if TYPE_CHECKING:
     from app.evidence import Evidence
@@ -34,8 +34,9 @@ def evidence_view(evidence: Evidence, curve_record: dict[str, Any], *, threshold
     step = evidence.step
     return {
         "serial": str(evidence.serial),
+        "threshold": threshold,
         "step": None if step is None else [step.done, step.total],
-        "f_clip_score": "" if attribution is None else signed(attribution["f_clip_score"], 4),
+        "f_clip_score": "" if attribution is None else scientific(attribution["f_clip_score"]),
         "note": record["attribution_note"],
         "units": [
             {

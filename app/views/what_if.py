@@ -38,6 +38,7 @@ def what_if_view(shown: Inspection, edited: WhatIf, *, threshold: float) -> dict
         **view,
         "csv": record_csv(taken),
         "json": json.dumps(taken, ensure_ascii=False, indent=2),
+        "threshold": threshold,
         "was": "" if before is None else unsigned(before),
         "change": "" if None in (before, after) else signed(after - before),
         "caption": edited.caption,

@@ -103,9 +103,9 @@ def test_settings_of_an_address_are_read_and_what_the_page_has_not_is_refused(co
     for payload, message in [
         ({"model": "/etc/passwd"}, "model cannot be chosen here"),
         ({"units": "none"}, "units are made by 'none'"),
-        ({"threshold": "deep"}, "no number from 0 on"),
-        ({"threshold": "nan"}, "no number from 0 on"),
-        ({"threshold": "-1"}, "no number from 0 on"),
+        ({"threshold": "deep"}, "no number from 0 to 0.2"),
+        ({"threshold": "nan"}, "no number from 0 to 0.2"),
+        ({"threshold": "-1"}, "no number from 0 to 0.2"),
         ({"threshold": ["1"]}, "has to be text"),
     ]:
         with pytest.raises(FormError, match=message):

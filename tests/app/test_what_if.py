@@ -11,6 +11,7 @@ import pytest
 
 from app.answers import FormError
 from app.context import AppContext, open_context
+from app.heat import heat_answer
 from app.inspection import Inspection, inspect_caption
 from app.settings import Settings
 from app.views.curve import curve_figure
@@ -80,7 +81,7 @@ def test_changed_units_are_put_together_with_the_white_space_that_they_had(
 ) -> None:
     last = len(shown.record["units"]) - 1
     payload = rows(shown, {"unit": 0, "text": "  A sketch. ", "off": False}, add={last: "under a cloud."})
-    units = changed_units(read_rows(payload, shown), shown)
+    units = changed_units(read_rows(payload, shown), shown, context.settings)
     assert (
         "".join(unit.text for unit in units)
         == CAPTION.replace("A drawing of a few things.", "A sketch.") + " under a cloud."
@@ -88,9 +89,11 @@ def test_changed_units_are_put_together_with_the_white_space_that_they_had(
     assert all(unit.start == before.end for before, unit in itertools.pairwise(units))
 
 
-def test_the_last_unit_switched_off_leaves_no_space_at_the_end(shown: Inspection) -> None:
+def test_the_last_unit_switched_off_leaves_no_space_at_the_end(
+    context: AppContext, shown: Inspection
+) -> None:
     last = len(shown.record["units"]) - 1
-    units = changed_units(read_rows(rows(shown, {"unit": last, "off": True}), shown), shown)
+    units = changed_units(read_rows(rows(shown, {"unit": last, "off": True}), shown), shown, context.settings)
     assert not units[-1].text[-1].isspace()
 
 
@@ -189,3 +192,11 @@ def test_best_correction_proposes_rows_that_raise_the_score(context: AppContext,
     # No unit is flagged where a fall has to be deeper than any can be.
     none = correct(context, shown, payload, threshold=2)[0]
     assert none.removals == ()
+
+
+def test_words_that_are_too_many_are_refused_before_any_work(context: AppContext, shown: Inspection) -> None:
+    payload = {**rows(shown, {"unit": 0, "text": "x" * 20_000}), "unit": 0}
+    with pytest.raises(CaptionError, match="at most 10,000"):
+        correct(context, shown, payload, threshold=0)
+    with pytest.raises(CaptionError, match="at most 10,000"):
+        heat_answer(context, shown, payload)

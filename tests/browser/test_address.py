@@ -76,3 +76,16 @@ def test_an_address_that_names_nothing_here_says_so_and_leaves_the_page_usable(o
     page.goto(f"{page.url.split('?')[0]}?units=grammar&threshold=0.05")
     expect(page.locator("#threshold input[type=number]")).to_have_value("0.05")
     expect(page.locator("#segmenter input")).to_have_value("grammar")
+
+
+def test_corrected_units_of_an_example_are_no_longer_the_example(open_page: OpenPage) -> None:
+    page = open_page()
+    page.locator("#examples [data-example='1']").click()
+    expect(page.locator("#f-clip-score")).to_be_visible()
+    page.wait_for_function("location.search.includes('item=example')")
+    page.locator("#edit-units").click()
+    page.locator(".lens-edge").first.click()
+    page.locator("#unit-apply").click()
+    page.wait_for_function("!location.search.includes('item=')")
+    page.locator("#copy-link").click()
+    expect(page.locator("#share-note")).to_contain_text("not saved yet")

@@ -139,3 +139,67 @@ def test_the_threshold_redraws_a_changed_caption_as_it_is(open_scored: OpenPage)
     expect(page.locator("#score-before")).to_be_visible()
     assert page.locator("#units .lens-u-off").count() == off
     expect(page.locator("#curve .scatterlayer .js-line")).to_have_count(2)
+
+
+def test_what_is_being_written_survives_the_evidence_that_comes_in(
+    open_page: OpenPage, drawn_image: Path
+) -> None:
+    page = open_page()
+    page.locator("#image input[type=file]").set_input_files(drawn_image)
+    expect(page.locator("#image img")).to_be_visible()
+    page.locator("#caption textarea").fill(CAPTION)
+    page.locator("#score-button").click()
+    page.locator("#units .lens-u").nth(1).dblclick()
+    field = page.locator("#unit-text")
+    field.fill("A green disc")
+    expect(page.locator("#evidence-step")).to_have_text("")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("A green disc")
+    page.keyboard.press("Escape")
+    # What came meanwhile is shown once the field is closed.
+    expect(page.locator("#f-clip-score")).to_be_visible()
+    assert "…" not in page.locator("#units-table td:nth-child(5)").all_inner_texts()
+
+
+def test_a_scoring_that_fails_leaves_the_page_with_all_its_evidence(
+    open_page: OpenPage, drawn_image: Path
+) -> None:
+    page = open_page()
+    page.locator("#image input[type=file]").set_input_files(drawn_image)
+    expect(page.locator("#image img")).to_be_visible()
+    page.locator("#caption textarea").fill(CAPTION)
+    page.locator("#score-button").click()
+    expect(page.locator("#units .lens-u").first).to_be_visible()
+    page.locator("#caption textarea").fill("  ")
+    page.locator("#score-button").click()
+    expect(page.locator(".toast-body").last).to_contain_text("no caption yet")
+    expect(page.locator("#f-clip-score")).to_be_visible()
+    expect(page.locator("#evidence-step")).to_have_text("")
+
+
+def test_delete_on_a_button_changes_no_unit(open_scored: OpenPage) -> None:
+    page = open_scored(CAPTION)
+    page.locator("#score-button").focus()
+    page.keyboard.press("Delete")
+    page.locator("#units .lens-u").first.click()
+    page.keyboard.press("Shift+Delete")
+    page.wait_for_timeout(300)
+    expect(page.locator("#what-if-undo")).to_be_disabled()
+
+
+def test_a_refused_change_leaves_the_page_as_it_was(open_scored: OpenPage) -> None:
+    page = open_scored(CAPTION)
+    page.locator("#units .lens-u").first.click()
+    page.locator("#unit-toggle").click()
+    expect(page.locator("#score-before")).to_be_visible()
+    before = score_of(page)
+    page.locator("#units .lens-u").nth(1).dblclick()
+    page.evaluate("document.getElementById('unit-text').removeAttribute('maxlength')")
+    page.locator("#unit-text").fill("a " * 1001)
+    page.keyboard.press("Enter")
+    expect(page.locator("#what-if-says")).to_contain_text("at most 1,000")
+    assert score_of(page) == before
+    # The next change is one of what is shown.
+    page.locator("#units .lens-u").nth(2).click()
+    page.locator("#unit-toggle").click()
+    expect(page.locator("#what-if-says")).to_contain_text("2 off")

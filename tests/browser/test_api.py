@@ -12,6 +12,8 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from specs_core.segmentation import SEGMENTERS
+
 CAPTION = "A drawing of a few things. A red disc floats on the left. A blue square stands on the right."
 StartApp = Callable[..., AbstractContextManager[str]]
 
@@ -68,7 +70,7 @@ def test_only_the_three_endpoints_are_described_with_types_and_defaults(api_serv
     assert set(named) == {"/segment", "/curve", "/attribute"}
     curve = {part["parameter_name"]: part for part in named["/curve"]["parameters"]}
     assert list(curve) == ["image", "caption", "model", "segmenter", "threshold", "leave_one_out"]
-    assert curve["segmenter"]["type"] == {"enum": ["dependency", "grammar"]}
+    assert curve["segmenter"]["type"] == {"enum": list(SEGMENTERS)}
     assert curve["model"]["type"]["enum"][:2] == ["default", "scenes"]
     assert [part["parameter_has_default"] for part in curve.values()] == [False, False, *[True] * 4]
     assert named["/segment"]["returns"][0]["type"]["type"] == "array"

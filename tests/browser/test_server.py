@@ -111,7 +111,7 @@ def test_event_with_data_of_other_types_is_answered_with_one_sentence(server: st
 
 def test_event_with_a_list_for_the_model_is_answered_with_one_sentence(server: str) -> None:
     assert "There is no model" in send_event(
-        server, "score", [None, "A red car.", ["scenes"], "dependency", 0]
+        server, "score", [None, "A red car.", ["scenes"], "dependency", 0, None]
     )
     assert "There is no model" in send_event(server, "tell_model", [["scenes"]])
 

@@ -85,7 +85,7 @@ def test_pictures_that_do_not_exist_are_not_found(server: str, image_id: str) ->
 def test_event_that_names_a_file_of_the_server_is_refused(server: str, tmp_path: Path, place: int) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("for nobody's eyes")
-    data: list[object] = [None, "A red car.", "default", "dependency", 0]
+    data: list[object] = [None, "A red car.", "default", "dependency", 0, None]
     data[place] = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
 
     answer = send_event(server, "score", data)
@@ -97,8 +97,8 @@ def test_event_that_names_a_file_of_the_server_is_refused(server: str, tmp_path:
 @pytest.mark.parametrize(
     "data",
     [
-        ["text", "A red car.", "scenes", "dependency", 0],
-        [{"path": 5}, "A red car.", "scenes", "dependency", 0],
+        ["text", "A red car.", "scenes", "dependency", 0, None],
+        [{"path": 5}, "A red car.", "scenes", "dependency", 0, None],
         [None, "A red car.", "scenes", "dependency", None],
         [None, "A red car."],
     ],

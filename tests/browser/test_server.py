@@ -99,7 +99,7 @@ def test_event_that_names_a_file_of_the_server_is_refused(server: str, tmp_path:
     [
         ["text", "A red car.", "scenes", "dependency", 0, None],
         [{"path": 5}, "A red car.", "scenes", "dependency", 0, None],
-        [None, "A red car.", "scenes", "dependency", None],
+        [None, "A red car.", "scenes", "dependency", None, None],
         [None, "A red car."],
     ],
 )

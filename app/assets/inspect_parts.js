@@ -82,7 +82,8 @@ const unitNode = (unit, index) => {
   const attributes = { class: kinds.filter(Boolean).join(" "), role: "option", "aria-label": spoken, onkeydown: keyOnUnit,
     ondblclick: () => startEdit(index), ...links(index) };
   if (known?.pieces.length && wordsShaded) {
-    return h("span", attributes, number, ...shaded(trimmedPieces(known.pieces)));
+    const parts = shaded(trimmedPieces(known.pieces));
+    return h("span", attributes, h("span", { class: "lens-first" }, number, parts[0]), ...parts.slice(1));
   }
   return h("span", attributes, h("span", { class: "lens-first" }, number, first), text.slice(first.length));
 };

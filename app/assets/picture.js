@@ -115,7 +115,7 @@ const showPictureTools = () => {
       pressable("zoom-out", "−", step(1 / 1.5), { "aria-label": "Zoom out" }),
       pressable("zoom-level", "100 %", resetZoom, { title: "Show the whole image" }),
       pressable("zoom-in", "+", step(1.5), { "aria-label": "Zoom in" }),
-      h("span", { class: "lens-k" }, "wheel zooms, drag moves")),
+      h("span", { class: "lens-k" }, matchMedia("(pointer: coarse)").matches ? "pinch zooms, drag moves" : "wheel zooms, drag moves")),
     h("div", { class: "lens-heat", id: "heat-tools", hidden: "" },
       h("label", { class: "lens-k", for: "heat-opacity" }, "Heat map"),
       h("input", { type: "range", id: "heat-opacity", min: "0", max: "1", step: "0.05", value: String(heatOpacity), "aria-label": "Opacity of the heat map",

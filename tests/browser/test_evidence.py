@@ -157,6 +157,11 @@ def test_on_a_narrow_screen_the_evidence_fits_and_no_text_is_cut(open_scored: Op
     expect(page.locator("#heat-note")).to_contain_text("An estimate")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#legend li").count() == 4
+    # The table has room for words: no unit is broken within one.
+    widths = page.locator("#units-table .lens-unit-text").evaluate_all(
+        "cells => cells.map(c => c.clientWidth)"
+    )
+    assert min(widths) > 200
 
 
 def test_the_report_is_one_page_of_what_is_shown_and_the_same_as_json(

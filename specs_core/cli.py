@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from specs_core.curve import ScoreCurve
     from specs_core.encoder import Encoder
 
+_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 USER_ERROR = 2
 INTERRUPTED = 130
 CLOSED_PIPE = 141
@@ -36,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Before torch is imported: docs/models.md, "Speed".
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    args = build_parser().parse_args(argv)
+    args = build_parser().parse_args(_with_negative_numbers(sys.argv[1:] if argv is None else argv))
     run: Callable[[argparse.Namespace], int] = args.run
     try:
         code = run(args)
@@ -52,6 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has left (`specs models | head`). Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
+
+
+def _with_negative_numbers(argv: Sequence[str]) -> list[str]:
+    """Join options with negative values behind them: argparse takes "-5e-5" for an option of its own."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1].startswith("--") and "=" not in joined[-1] and _NEGATIVE.fullmatch(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def build_parser() -> argparse.ArgumentParser:

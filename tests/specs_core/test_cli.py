@@ -243,3 +243,11 @@ def test_command_line_that_makes_no_sense_ends_with_two(
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert "usage: specs" in capsys.readouterr().err
+
+
+def test_an_option_takes_a_negative_number_in_any_notation(tiny_checkpoint, drawn_image, capsys):
+    numbers = ["--start-layer", "-1", "--epsilon", "-5e-5", "--template", "A photo depicts "]
+    question = ["attribute", str(drawn_image), "--caption", "A red disc.", "--model", str(tiny_checkpoint)]
+    assert main([*question, *numbers, "--mode", "threshold", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["start_layer_text"], found["epsilon"]) == (-1, -5e-5)

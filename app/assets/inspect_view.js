@@ -20,7 +20,13 @@ const waitFor = (name, number) => {
 const ask = (name, detail = {}) => {
   questions += 1;
   waitFor(name, questions);
-  document.dispatchEvent(new CustomEvent(`lens-ask-${name}`, { detail: { serial: base?.serial ?? "", ask: questions, ...detail } }));
+  const question = { serial: base?.serial ?? "", ask: questions, ...detail };
+  // While the page starts, the line may not be there yet.
+  const send = () => {
+    if (window.lensLines?.has(name)) document.dispatchEvent(new CustomEvent(`lens-ask-${name}`, { detail: question }));
+    else setTimeout(send, 50);
+  };
+  send();
 };
 // Only the answer to the last question is heard, and what nobody asked for (another threshold) while none is open. An
 // answer on what the page no longer shows is dropped.

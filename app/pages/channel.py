@@ -15,6 +15,7 @@ from app.problems import sentence
 _SCRIPT = """
 const name = "__NAME__";
 document.addEventListener(`lens-ask-${name}`, (event) => trigger("ask", event.detail));
+(window.lensLines ??= new Set()).add(name);
 watch("value", () => {
   document.dispatchEvent(new CustomEvent(`lens-answer-${name}`, { detail: props.value }));
 });

@@ -60,13 +60,7 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
             _refuse_foreign(engine)
             if engine.dialect.name == "sqlite":
                 _switch_to_write_ahead_log(engine)
-        with writing(engine) as connection:
-            if engine.dialect.name == "sqlite":
-                # Marks the file as ours, and fails on a read-only one, on which BEGIN IMMEDIATE does not.
-                connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
-            config = _alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        _bring_up_to_date(engine)
     except BaseException:
         engine.dispose()
         raise
@@ -153,14 +147,17 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
-        execution_options={"specs_write_queue": threading.Lock()},
+        execution_options={
+            "specs_write_queue": threading.Lock(),
+            "specs_foreign_keys": (keys := {"kept": True}),
+        },
     )
 
     @event.listens_for(engine, "connect")
     def _set_up(dbapi_connection: Any, _record: object) -> None:
         # The driver would begin transactions by itself, and only at the first write: too late, see _begin.
         dbapi_connection.isolation_level = None
-        dbapi_connection.execute("PRAGMA foreign_keys = ON")
+        dbapi_connection.execute(f"PRAGMA foreign_keys = {'ON' if keys['kept'] else 'OFF'}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -220,6 +217,40 @@ def _refuse_foreign(engine: Engine) -> None:
             f"{name} is at version {version}, and this program knows versions up to {max(known)}; "
             "update the program, or give another database"
         )
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    is_sqlite = engine.dialect.name == "sqlite"
+    if is_sqlite:
+        _keep_foreign_keys(engine, False)
+    try:
+        with writing(engine) as connection:
+            if is_sqlite:
+                # Marks the file as ours, and fails on a read-only one, on which BEGIN IMMEDIATE does not.
+                connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+            config = _alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            if is_sqlite:
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                if broken is not None:
+                    raise StorageError(
+                        f"cannot use {engine.url.render_as_string()}: {_ADVICE['SQLITE_CORRUPT']} "
+                        f"(a row of {broken[0]!r} points at nothing in {broken[2]!r})"
+                    )
+    finally:
+        if is_sqlite:
+            _keep_foreign_keys(engine, True)
+
+
+def _keep_foreign_keys(engine: Engine, kept: bool) -> None:
+    """Say whether new connections check foreign keys.
+
+    A migration that makes a table anew drops the old one, to which other tables point; SQLite lets the checks
+    be turned off only outside a transaction.
+    """
+    engine.dispose()
+    engine.get_execution_options()["specs_foreign_keys"].update(kept=kept)
 
 
 def _switch_to_write_ahead_log(engine: Engine) -> None:

@@ -1,16 +1,19 @@
-"""The tables of the rating store, their constraints, and how times and ids are written.
+"""The tables of the rating store and their constraints.
+
+Everything that is rated belongs to a campaign. An item is what one rater judges in one go: a caption of an
+image, or a battle, two captions of one image that are items themselves.
 
 Ratings are append-only: a change or a withdrawal is another row of ``revisions``, and triggers refuse to
 alter or remove one. The view ``current_ratings`` holds the latest revision of each rater on each item, unless
-that revision withdraws the rating. The cuts of a caption, ``units``, and the record of who corrected one,
-``segmentations``, are append-only as well. Items are deleted softly, by ``deleted_at``.
+that revision withdraws the rating. Append-only as well are the cuts of a caption (``units``), the record of
+who corrected one (``segmentations``), the versions of a campaign's instructions (``guidelines``), what an
+adjudicator decided (``final_labels``) and what was done to people's work (``audit``). Campaigns and items are
+deleted softly, by ``deleted_at``.
 
 Times are UTC in one fixed-width ISO 8601 form, ``2026-01-31T09:05:00.000000Z``, so that they sort as text in
 every database and need no conversion in a browser. Offsets count code points of the caption.
 """
 
-import secrets
-from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import (
@@ -27,59 +30,22 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    func,
 )
 
-QUESTIONS: Final = ("correctness", "thoroughness", "overall")
-"""The scales that every rating answers, in the order in which they are asked."""
+from annotations.columns import metadata, new_id, time_column, timestamp
 
-SCALE: Final = (1, 5)
-"""Lowest and highest answer on each scale."""
+__all__ = ["metadata", "new_id", "timestamp"]
 
 VERDICTS: Final = ("supported", "hallucinated", "unsure")
 """What a rater may say of one detail unit."""
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+ITEM_ROLES: Final = ("regular", "training", "gold")
+"""What an item is for: to be judged, to learn on, or to see how well somebody judges."""
 
-
-def new_id() -> str:
-    """Draw a random id of 32 hexadecimal digits, which tells nothing about order or origin."""
-    return secrets.token_hex(16)
-
-
-def timestamp(moment: datetime | None = None) -> str:
-    """Write a moment as the store writes times.
-
-    Args:
-        moment: An aware datetime; now when None.
-
-    Returns:
-        UTC with microseconds, 27 characters, for example ``2026-01-31T09:05:00.000000Z``.
-    """
-    moment = datetime.now(UTC) if moment is None else moment.astimezone(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _cut_caption() -> tuple[Column[str], ...]:
-    """Return the columns of a caption and of what cut it."""
-    length = CheckConstraint("length(caption_sha256) = 64", "caption_sha256_length")
-    return (
-        Column("caption", Text, nullable=False),
-        Column("caption_sha256", String(64), length, nullable=False),
-        Column("segmenter_version", String(120), nullable=False),
-    )
-
-
-def _time(name: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, String(27), nullable=nullable)
-
+INSPECT_CAMPAIGN: Final = "0" * 31 + "1"
+"""Id of the campaign that takes the captions sent from the Inspect page; every database has it."""
 
 images = Table(
     "images",
@@ -89,22 +55,116 @@ images = Table(
     Column("filename", Text, nullable=False),
     Column("width", Integer, CheckConstraint("width > 0", "width_positive"), nullable=False),
     Column("height", Integer, CheckConstraint("height > 0", "height_positive"), nullable=False),
-    _time("created_at"),
+    time_column("created_at"),
     UniqueConstraint("sha256"),
 )
 
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(80), CheckConstraint("length(name) > 0", "name_given"), nullable=False),
+    Column("overlap", Integer, CheckConstraint("overlap >= 1", "overlap_positive"), nullable=False),
+    Column("lease_minutes", Integer, CheckConstraint("lease_minutes >= 1", "lease_positive"), nullable=False),
+    Column("blind", Boolean, nullable=False),
+    Column("asks_verdicts", Boolean, nullable=False),
+    Column("gold_every", Integer, CheckConstraint("gold_every >= 0", "gold_every_positive"), nullable=False),
+    time_column("created_at"),
+    time_column("paused_at", nullable=True),
+    time_column("deleted_at", nullable=True),
+    UniqueConstraint("name"),
+)
+
+guidelines = Table(
+    "guidelines",
+    metadata,
+    Column("campaign_id", ForeignKey("campaigns.id"), primary_key=True),
+    Column(
+        "version",
+        Integer,
+        CheckConstraint("version >= 1", "version_positive"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("text", Text, nullable=False),
+    time_column("created_at"),
+)
+
+questions = Table(
+    "questions",
+    metadata,
+    Column("campaign_id", ForeignKey("campaigns.id"), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("low", Integer, nullable=False),
+    Column("high", Integer, CheckConstraint("high > low", "range_ordered"), nullable=False),
+    Column("labels", Text, nullable=False),
+)
+
+# `done` counts the finished places, in the same transactions that finish and free them: with it the next item
+# is found on an index, whatever the number of items, and the overlap is a rule of the schema.
 items = Table(
     "items",
     metadata,
     Column("id", String(32), primary_key=True),
+    Column("campaign_id", ForeignKey("campaigns.id"), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column(
+        "role",
+        String(8),
+        CheckConstraint("role IN ('regular', 'training', 'gold')", "role_known"),
+        nullable=False,
+    ),
     Column("image_id", ForeignKey("images.id"), nullable=False),
-    *_cut_caption(),
+    Column("caption", Text),
+    Column(
+        "caption_sha256", String(64), CheckConstraint("length(caption_sha256) = 64", "caption_sha256_length")
+    ),
+    Column("segmenter_version", String(120)),
     Column("source", Text),
+    Column("first_id", ForeignKey("items.id")),
+    Column("second_id", ForeignKey("items.id")),
+    Column("gold", Text),
+    Column("external_id", Text),
+    Column("priority", Integer, nullable=False),
+    Column("weight", Float(53), CheckConstraint("weight > 0", "weight_positive"), nullable=False),
     Column("overlap", Integer, CheckConstraint("overlap >= 1", "overlap_positive"), nullable=False),
-    _time("created_at"),
-    _time("deleted_at", nullable=True),
-    UniqueConstraint("image_id", "caption_sha256", "segmenter_version"),
+    Column(
+        "done",
+        Integer,
+        CheckConstraint("done >= 0 AND done <= overlap", "done_within_overlap"),
+        nullable=False,
+    ),
+    time_column("created_at"),
+    time_column("deleted_at", nullable=True),
+    CheckConstraint(
+        "(kind = 'caption' AND caption IS NOT NULL AND caption_sha256 IS NOT NULL "
+        "AND first_id IS NULL AND second_id IS NULL) OR "
+        "(kind = 'battle' AND caption IS NULL AND caption_sha256 IS NULL AND segmenter_version IS NULL "
+        "AND first_id IS NOT NULL AND second_id IS NOT NULL AND first_id <> second_id)",
+        "kind_complete",
+    ),
+    UniqueConstraint("campaign_id", "first_id", "second_id"),
 )
+Index(
+    "uq_items_content",
+    items.c.campaign_id,
+    items.c.image_id,
+    items.c.caption_sha256,
+    func.coalesce(items.c.segmenter_version, ""),
+    func.coalesce(items.c.source, ""),
+    unique=True,
+)
+_is_open = and_(items.c.deleted_at.is_(None), items.c.done < items.c.overlap)
+Index(
+    "ix_items_open",
+    *(items.c[name] for name in ("campaign_id", "role", "priority", "done", "created_at", "id")),
+    sqlite_where=_is_open,
+    postgresql_where=_is_open,
+)
+Index("ix_items_image_id", items.c.image_id)
 
 # Units belong to a caption as one version of a segmenter cuts it, not to an item: a verdict points here, so
 # it can never come to stand on another piece of text.
@@ -126,7 +186,14 @@ segmentations = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("image_id", ForeignKey("images.id"), nullable=False),
-    *_cut_caption(),
+    Column("caption", Text, nullable=False),
+    Column(
+        "caption_sha256",
+        String(64),
+        CheckConstraint("length(caption_sha256) = 64", "caption_sha256_length"),
+        nullable=False,
+    ),
+    Column("segmenter_version", String(120), nullable=False),
     Column(
         "based_on",
         String(120),
@@ -134,7 +201,7 @@ segmentations = Table(
         nullable=False,
     ),
     Column("rater_id", ForeignKey("raters.id"), nullable=False),
-    _time("created_at"),
+    time_column("created_at"),
     UniqueConstraint("image_id", "caption_sha256", "segmenter_version", "rater_id"),
 )
 
@@ -148,7 +215,8 @@ scores = Table(
     Column("score", Float(53), nullable=False),
     Column("similarity", Float(53)),
     Column("curve", Text),
-    _time("created_at"),
+    Column("segmenter_version", String(120)),
+    time_column("created_at"),
 )
 
 raters = Table(
@@ -156,12 +224,13 @@ raters = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("name", String(80), CheckConstraint("length(name) > 0", "name_given"), nullable=False),
-    _time("created_at"),
+    time_column("created_at"),
     UniqueConstraint("name"),
 )
 
 # The primary key is the hard promise that nobody gets one item twice. A `held` row counts against the item's
-# overlap until its lease has expired, a `done` row for ever, a `released` row never.
+# overlap until its lease has expired, a `done` row for ever, a `released` row never; `returned` is done, but
+# to be looked at again. `flipped` says that this rater is shown a battle's second caption on the left.
 assignments = Table(
     "assignments",
     metadata,
@@ -170,12 +239,14 @@ assignments = Table(
     Column(
         "state",
         String(8),
-        CheckConstraint("state IN ('held', 'released', 'done')", "state_known"),
+        CheckConstraint("state IN ('held', 'released', 'done', 'returned')", "state_known"),
         nullable=False,
     ),
-    _time("claimed_at"),
-    _time("lease_expires_at"),
+    time_column("claimed_at"),
+    time_column("lease_expires_at"),
     Column("skip_reason", Text),
+    Column("return_reason", Text),
+    Column("flipped", Boolean),
     Index(None, "rater_id", "state"),
 )
 
@@ -192,8 +263,10 @@ revisions = Table(
     Column("comment", Text, nullable=False),
     Column("guideline_version", String(60), nullable=False),
     Column("application_version", String(60), nullable=False),
-    _time("metric_revealed_at", nullable=True),
-    _time("created_at"),
+    time_column("metric_revealed_at", nullable=True),
+    time_column("created_at"),
+    Column("segmenter_version", String(120)),
+    Column("active_seconds", Float(53), CheckConstraint("active_seconds >= 0", "active_seconds_positive")),
     UniqueConstraint("item_id", "rater_id", "number"),
     UniqueConstraint("rater_id", "receipt"),
     UniqueConstraint("nonce"),
@@ -204,7 +277,10 @@ answers = Table(
     metadata,
     Column("revision_id", ForeignKey("revisions.id"), primary_key=True),
     Column("question", String(40), primary_key=True),
-    Column("value", Integer, CheckConstraint("value BETWEEN 1 AND 5", "value_on_scale"), nullable=False),
+    Column("value", Integer, nullable=False),
+    Column("low", Integer, nullable=False),
+    Column("high", Integer, nullable=False),
+    CheckConstraint("value BETWEEN low AND high", "value_on_scale"),
 )
 
 verdicts = Table(
@@ -233,7 +309,7 @@ drafts = Table(
     Column("item_id", ForeignKey("items.id"), primary_key=True),
     Column("rater_id", ForeignKey("raters.id"), primary_key=True),
     Column("content", Text, nullable=False),
-    _time("saved_at"),
+    time_column("saved_at"),
 )
 
 reveals = Table(
@@ -241,7 +317,32 @@ reveals = Table(
     metadata,
     Column("item_id", ForeignKey("items.id"), primary_key=True),
     Column("rater_id", ForeignKey("raters.id"), primary_key=True),
-    _time("revealed_at"),
+    time_column("revealed_at"),
+)
+
+# What an adjudicator decided of an item; the latest row counts. The votes stay as they are.
+final_labels = Table(
+    "final_labels",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("rater_id", ForeignKey("raters.id"), nullable=False),
+    Column("number", Integer, CheckConstraint("number >= 1", "number_positive"), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    time_column("created_at"),
+    UniqueConstraint("item_id", "number"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("actor", String(80), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    time_column("created_at"),
 )
 
 # A view, made by the migrations; kept out of `metadata` so that nothing tries to create it as a table.

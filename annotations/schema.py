@@ -38,6 +38,9 @@ SCALE: Final = (1, 5)
 VERDICTS: Final = ("supported", "hallucinated", "unsure")
 """What a rater may say of one detail unit."""
 
+ROLES: Final = ("rater", "adjudicator", "admin")
+"""What a person may be; each may do what those before it may."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -157,7 +160,61 @@ raters = Table(
     Column("id", String(32), primary_key=True),
     Column("name", String(80), CheckConstraint("length(name) > 0", "name_given"), nullable=False),
     _time("created_at"),
+    Column(
+        "role",
+        String(12),
+        CheckConstraint("role IN ('rater', 'adjudicator', 'admin')", "role_known"),
+        server_default="rater",
+        nullable=False,
+    ),
+    _time("disabled_at", nullable=True),
+    Column("hub_id", String(80)),
     UniqueConstraint("name"),
+    # An index, because SQLite cannot add a unique column to a table that is there.
+    Index(None, "hub_id", unique=True),
+)
+
+# A code that lets one person sign in until it expires. `id` is the part of the code by which it is found; of
+# the secret part only the argon2 hash is stored.
+invites = Table(
+    "invites",
+    metadata,
+    Column("id", String(8), CheckConstraint("length(id) = 8", "id_length"), primary_key=True),
+    Column("rater_id", ForeignKey("raters.id"), nullable=False),
+    Column("code_hash", Text, nullable=False),
+    _time("created_at"),
+    _time("expires_at"),
+    _time("revoked_at", nullable=True),
+    Column("failures", Integer, CheckConstraint("failures >= 0", "failures_counted"), nullable=False),
+    _time("locked_until", nullable=True),
+    Index(None, "rater_id"),
+)
+
+# A browser that is signed in. Rows stay when a session has ended: they tell who has ever signed in.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column(
+        "token_sha256",
+        String(64),
+        CheckConstraint("length(token_sha256) = 64", "token_sha256_length"),
+        primary_key=True,
+    ),
+    Column("rater_id", ForeignKey("raters.id"), nullable=False),
+    _time("created_at"),
+    _time("expires_at"),
+    _time("ended_at", nullable=True),
+    Index(None, "rater_id"),
+)
+
+# Wrong codes by where they come from; `client` is the SHA-256 of the address.
+client_locks = Table(
+    "client_locks",
+    metadata,
+    Column("client", String(64), CheckConstraint("length(client) = 64", "client_length"), primary_key=True),
+    Column("failures", Integer, CheckConstraint("failures >= 0", "failures_counted"), nullable=False),
+    _time("locked_until", nullable=True),
+    _time("updated_at"),
 )
 
 # The primary key is the hard promise that nobody gets one item twice. A `held` row counts against the item's

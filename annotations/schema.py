@@ -41,11 +41,11 @@ __all__ = ["metadata", "new_id", "timestamp"]
 VERDICTS: Final = ("supported", "hallucinated", "unsure")
 """What a rater may say of one detail unit."""
 
+ROLES: Final = ("rater", "adjudicator", "admin")
+"""What a person may be; each may do what those before it may."""
+
 ITEM_ROLES: Final = ("regular", "training", "gold")
 """What an item is for: to be judged, to learn on, or to see how well somebody judges."""
-
-INSPECT_CAMPAIGN: Final = "0" * 31 + "1"
-"""Id of the campaign that takes the captions sent from the Inspect page; every database has it."""
 
 images = Table(
     "images",
@@ -57,50 +57,6 @@ images = Table(
     Column("height", Integer, CheckConstraint("height > 0", "height_positive"), nullable=False),
     time_column("created_at"),
     UniqueConstraint("sha256"),
-)
-
-campaigns = Table(
-    "campaigns",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("name", String(80), CheckConstraint("length(name) > 0", "name_given"), nullable=False),
-    Column("overlap", Integer, CheckConstraint("overlap >= 1", "overlap_positive"), nullable=False),
-    Column("lease_minutes", Integer, CheckConstraint("lease_minutes >= 1", "lease_positive"), nullable=False),
-    Column("blind", Boolean, nullable=False),
-    Column("asks_verdicts", Boolean, nullable=False),
-    Column("gold_every", Integer, CheckConstraint("gold_every >= 0", "gold_every_positive"), nullable=False),
-    time_column("created_at"),
-    time_column("paused_at", nullable=True),
-    time_column("deleted_at", nullable=True),
-    UniqueConstraint("name"),
-)
-
-guidelines = Table(
-    "guidelines",
-    metadata,
-    Column("campaign_id", ForeignKey("campaigns.id"), primary_key=True),
-    Column(
-        "version",
-        Integer,
-        CheckConstraint("version >= 1", "version_positive"),
-        primary_key=True,
-        autoincrement=False,
-    ),
-    Column("text", Text, nullable=False),
-    time_column("created_at"),
-)
-
-questions = Table(
-    "questions",
-    metadata,
-    Column("campaign_id", ForeignKey("campaigns.id"), primary_key=True),
-    Column("name", String(40), primary_key=True),
-    Column("position", Integer, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("hint", Text, nullable=False),
-    Column("low", Integer, nullable=False),
-    Column("high", Integer, CheckConstraint("high > low", "range_ordered"), nullable=False),
-    Column("labels", Text, nullable=False),
 )
 
 # `done` counts the finished places, in the same transactions that finish and free them: with it the next item
@@ -225,7 +181,61 @@ raters = Table(
     Column("id", String(32), primary_key=True),
     Column("name", String(80), CheckConstraint("length(name) > 0", "name_given"), nullable=False),
     time_column("created_at"),
+    Column(
+        "role",
+        String(12),
+        CheckConstraint("role IN ('rater', 'adjudicator', 'admin')", "role_known"),
+        server_default="rater",
+        nullable=False,
+    ),
+    time_column("disabled_at", nullable=True),
+    Column("hub_id", String(80)),
     UniqueConstraint("name"),
+    # An index, because SQLite cannot add a unique column to a table that is there.
+    Index(None, "hub_id", unique=True),
+)
+
+# A code that lets one person sign in until it expires. `id` is the part of the code by which it is found; of
+# the secret part only the argon2 hash is stored.
+invites = Table(
+    "invites",
+    metadata,
+    Column("id", String(8), CheckConstraint("length(id) = 8", "id_length"), primary_key=True),
+    Column("rater_id", ForeignKey("raters.id"), nullable=False),
+    Column("code_hash", Text, nullable=False),
+    time_column("created_at"),
+    time_column("expires_at"),
+    time_column("revoked_at", nullable=True),
+    Column("failures", Integer, CheckConstraint("failures >= 0", "failures_counted"), nullable=False),
+    time_column("locked_until", nullable=True),
+    Index(None, "rater_id"),
+)
+
+# A browser that is signed in. Rows stay when a session has ended: they tell who has ever signed in.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column(
+        "token_sha256",
+        String(64),
+        CheckConstraint("length(token_sha256) = 64", "token_sha256_length"),
+        primary_key=True,
+    ),
+    Column("rater_id", ForeignKey("raters.id"), nullable=False),
+    time_column("created_at"),
+    time_column("expires_at"),
+    time_column("ended_at", nullable=True),
+    Index(None, "rater_id"),
+)
+
+# Wrong codes by where they come from; `client` is the SHA-256 of the address.
+client_locks = Table(
+    "client_locks",
+    metadata,
+    Column("client", String(64), CheckConstraint("length(client) = 64", "client_length"), primary_key=True),
+    Column("failures", Integer, CheckConstraint("failures >= 0", "failures_counted"), nullable=False),
+    time_column("locked_until", nullable=True),
+    time_column("updated_at"),
 )
 
 # The primary key is the hard promise that nobody gets one item twice. A `held` row counts against the item's
@@ -318,31 +328,6 @@ reveals = Table(
     Column("item_id", ForeignKey("items.id"), primary_key=True),
     Column("rater_id", ForeignKey("raters.id"), primary_key=True),
     time_column("revealed_at"),
-)
-
-# What an adjudicator decided of an item; the latest row counts. The votes stay as they are.
-final_labels = Table(
-    "final_labels",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("item_id", ForeignKey("items.id"), nullable=False),
-    Column("rater_id", ForeignKey("raters.id"), nullable=False),
-    Column("number", Integer, CheckConstraint("number >= 1", "number_positive"), nullable=False),
-    Column("content", Text, nullable=False),
-    Column("comment", Text, nullable=False),
-    time_column("created_at"),
-    UniqueConstraint("item_id", "number"),
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("actor", String(80), nullable=False),
-    Column("action", String(40), nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("details", Text, nullable=False),
-    time_column("created_at"),
 )
 
 # A view, made by the migrations; kept out of `metadata` so that nothing tries to create it as a table.

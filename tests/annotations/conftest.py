@@ -6,10 +6,14 @@ wipe) the same tests run there.
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import Engine, create_engine
 
 from annotations.engine import open_database
@@ -21,6 +25,7 @@ UNITS = [("A red car.", 0, 10), (" Above it flies a kite,", 10, 33), (" blue and
 
 ItemMaker = Callable[..., str]
 RatingMaker = Callable[..., NewRating]
+OldDatabase = Callable[[str], tuple[Path, dict[str, set[tuple[object, ...]]]]]
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +91,51 @@ def make_rating() -> RatingMaker:
         return NewRating(item_id=item_id, rater=rater, **values)
 
     return make
+
+
+@pytest.fixture
+def old_database(tmp_path: Path) -> OldDatabase:
+    """Make a database of an older version with one rated item; return its file, and its rows by table."""
+
+    def make(revision: str) -> tuple[Path, dict[str, set[tuple[object, ...]]]]:
+        path = tmp_path / "old.sqlite3"
+        _migrate(path, revision)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            return path, _fill(connection)
+
+    return make
+
+
+def _migrate(path: Path, revision: str) -> None:
+    """Make a database as the program made it at an older version."""
+    config = Config()
+    folder = Path(open_database.__code__.co_filename).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def _fill(connection: sqlite3.Connection) -> dict[str, set[tuple[object, ...]]]:
+    """Put one rated item into a database of the first version, and return its rows."""
+    now, sha = "2026-01-31T09:05:00.000000Z", "c" * 64
+    rows = {
+        "images": [("f" * 32, "a" * 64, "a.png", 2, 3, now)],
+        "items": [("i" * 32, "f" * 32, CAPTION, sha, "auto-1", "inspect", 3, now, None)],
+        "units": [(sha, "auto-1", start, end) for _, start, end in UNITS],
+        "raters": [("r" * 32, "Ada", now)],
+        "assignments": [("i" * 32, "r" * 32, "done", now, now, None)],
+        "revisions": [("v" * 32, "i" * 32, "r" * 32, 1, 1, "nonce-old", 0, "", "1", "0.1.0", None, now)],
+        "answers": [("v" * 32, name, 3) for name in ("correctness", "thoroughness", "overall")],
+        "verdicts": [
+            ("v" * 32, sha, "auto-1", 0, 10, "supported"),
+            ("v" * 32, sha, "auto-1", 33, 49, "hallucinated"),
+        ],
+        "scores": [("i" * 32, "specs", "d" * 64, "scenes", 0.6, 0.2, None, now)],
+    }
+    for table, values in rows.items():
+        marks = ", ".join("?" * len(values[0]))
+        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)
+    return {table: set(values) for table, values in rows.items()}

@@ -6,34 +6,39 @@ decision is one transaction that no other writer overlaps, so the cap holds what
 processes.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, String, and_, bindparam, func, insert, or_, select, update
 
 from annotations.engine import reading, writing
-from annotations.errors import InvalidRecordError
+from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.items import Unit, find_item
-from annotations.places import IN_HAND, OPEN_TO, Place, find_place, free, hold
+from annotations.places import FINISHED, FIRST_OPEN, IN_HAND, IS_OPEN, Place, find_place, free, hold
 from annotations.raters import ensure_rater, find_rater
-from annotations.schema import assignments, drafts, timestamp
-
-DEFAULT_LEASE: Final = timedelta(minutes=30)
-"""How long an item is kept for a rater after the last sign of life."""
+from annotations.schema import assignments, campaigns, drafts, items, timestamp
 
 MAX_DRAFT_CHARACTERS: Final = 200_000
 
 _FIRST_IN_HAND: Final = IN_HAND.limit(1)
-_FIRST_OPEN: Final = OPEN_TO.limit(1)
-_COUNTS: Final = (
+_RUNNING: Final = (
+    select(campaigns.c.id, campaigns.c.gold_every)
+    .where(campaigns.c.deleted_at.is_(None), campaigns.c.paused_at.is_(None))
+    .order_by(campaigns.c.created_at, campaigns.c.id)
+)
+_DONE: Final = (
     select(func.count())
     .select_from(assignments)
-    .where(assignments.c.rater_id == bindparam("rater_id"), assignments.c.state == "done"),
-    select(func.count()).select_from(IN_HAND.subquery()),
-    select(func.count()).select_from(OPEN_TO.subquery()),
+    .join(items, items.c.id == assignments.c.item_id)
+    .where(
+        assignments.c.rater_id == bindparam("rater_id"),
+        assignments.c.state.in_(FINISHED),
+        or_(bindparam("campaign_id", type_=String) == "", items.c.campaign_id == bindparam("campaign_id")),
+    )
 )
 
 
@@ -45,20 +50,33 @@ class Assignment:
 
     Attributes:
         item_id: Of the item.
+        campaign_id: Of the campaign that it belongs to.
+        kind: ``caption`` or ``battle``.
+        training: Whether the item is one to learn on, with feedback.
         image_id: Of its image.
-        caption: The text.
-        units: The detail units in order; joined they are the caption.
-        segmenter_version: What cut the caption.
+        caption: The text; "" for a battle.
+        units: The detail units in order; joined they are the caption. Empty for a battle and until the
+            caption is cut.
+        segmenter_version: What cut the caption; "" for a battle and until the caption is cut.
+        sides: The two captions of a battle, the left one first; None for a caption.
+        flipped: Whether the left one is the battle's second. Not to be shown to the rater.
+        returned: Why the item came back to the rater who had submitted it, or None.
         draft: What this rater has entered so far, as given to `save_draft`, or None.
         lease_expires_at: Until when the item is kept for this rater; UTC, ISO 8601. None if this rater has
             submitted a rating of it before: then it is kept for ever.
     """
 
     item_id: str
+    campaign_id: str
+    kind: str
+    training: bool
     image_id: str
     caption: str
     units: tuple[Unit, ...]
     segmenter_version: str
+    sides: tuple[str, str] | None
+    flipped: bool
+    returned: str | None
     draft: dict[str, Any] | None
     lease_expires_at: str | None
 
@@ -74,7 +92,8 @@ class Progress:
 
     Attributes:
         done: Items this rater has rated.
-        left: Items this rater could still be given now, the one in hand included.
+        left: Items this rater could still be given, the one in hand included; those that other raters
+            hold all places of count too, because they may give them back.
     """
 
     done: int
@@ -82,17 +101,25 @@ class Progress:
 
 
 def next_item(
-    engine: Engine, rater: str, *, lease: timedelta = DEFAULT_LEASE, now: datetime | None = None
+    engine: Engine,
+    rater: str,
+    *,
+    campaign_id: str | None = None,
+    lease: timedelta | None = None,
+    now: datetime | None = None,
 ) -> Assignment | None:
-    """Hand a rater the item in hand, or else the one with the fewest raters so far.
+    """Hand a rater the item in hand, or else the next one.
 
-    Who comes back gets the same item with its draft, also after the lease has expired if nobody has taken the
-    place meanwhile. Items that this rater has released are not handed out again; `claim_item` takes them.
+    Items that were returned to the rater come first, then the one in hand. Who comes back gets the same item
+    with its draft, also after the lease has expired if nobody has taken the place meanwhile. After those come
+    the items to learn on, then those that were finished least often, with a gold one among them as often as
+    the campaign says. Items that this rater has released are not handed out again; `claim_item` takes them.
 
     Args:
         engine: From `open_database`.
         rater: The rater's name; written down on the first visit.
-        lease: How long the item is kept.
+        campaign_id: Of the campaign to take from; any that runs when None, the oldest first.
+        lease: How long the item is kept; the campaign's time when None.
         now: The time; the clock's when None.
 
     Returns:
@@ -105,16 +132,16 @@ def next_item(
     now = now or datetime.now(UTC)
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rater)
-        values = {"rater_id": rater_id, "now": timestamp(now)}
-        item_id = connection.scalar(_FIRST_IN_HAND, values) or connection.scalar(_FIRST_OPEN, values)
+        values = {"rater_id": rater_id, "now": timestamp(now), "campaign_id": campaign_id or ""}
+        item_id = connection.scalar(_FIRST_IN_HAND, values) or _first_open(connection, values)
         if item_id is None:
             return None
-        place = hold(connection, item_id, rater_id, lease=lease, now=now)
+        place = hold(connection, item_id, rater_id, lease=lease or _lease(connection, item_id), now=now)
         return _assignment(connection, item_id, rater_id, place)
 
 
 def claim_item(
-    engine: Engine, rater: str, item_id: str, *, lease: timedelta = DEFAULT_LEASE, now: datetime | None = None
+    engine: Engine, rater: str, item_id: str, *, lease: timedelta | None = None, now: datetime | None = None
 ) -> Assignment:
     """Hand a rater one particular item.
 
@@ -122,7 +149,7 @@ def claim_item(
         engine: From `open_database`.
         rater: The rater's name; written down on the first visit.
         item_id: From `add_item`. An item that this rater has finished is handed out to be revised.
-        lease: How long the item is kept.
+        lease: How long the item is kept; the campaign's time when None.
         now: The time; the clock's when None.
 
     Returns:
@@ -136,6 +163,7 @@ def claim_item(
     """
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rater)
+        lease = lease or _lease(connection, item_id)
         place = hold(connection, item_id, rater_id, lease=lease, now=now or datetime.now(UTC))
         return _assignment(connection, item_id, rater_id, place)
 
@@ -160,16 +188,20 @@ def release(engine: Engine, rater: str, item_id: str, *, reason: str = "") -> No
         rater_id = find_rater(connection, rater)
         if rater_id is None:
             return
-        if find_place(connection, item_id, rater_id, now=datetime.now(UTC)).state == "held":
-            free(connection, item_id, rater_id, reason=reason or None)
+        now = datetime.now(UTC)
+        if find_place(connection, item_id, rater_id, now=now).state == "held":
+            free(connection, item_id, rater_id, now=now, reason=reason or None)
 
 
-def progress(engine: Engine, rater: str, *, now: datetime | None = None) -> Progress:
+def progress(
+    engine: Engine, rater: str, *, campaign_id: str | None = None, now: datetime | None = None
+) -> Progress:
     """Count what a rater has done and what is left to do.
 
     Args:
         engine: From `open_database`.
         rater: The rater's name.
+        campaign_id: Of the campaign to count in; all that run when None.
         now: The time; the clock's when None.
 
     Returns:
@@ -179,13 +211,22 @@ def progress(engine: Engine, rater: str, *, now: datetime | None = None) -> Prog
         InvalidRecordError: If the name is empty, too long or holds control characters.
         StorageError: If the database fails.
     """
-    now = now or datetime.now(UTC)
+    values = {"now": timestamp(now), "campaign_id": campaign_id or ""}
     with reading(engine) as connection:
         # No id is empty, so that a stranger's counts come from the same queries.
-        rater_id = find_rater(connection, rater) or ""
-        values = {"rater_id": rater_id, "now": timestamp(now)}
-        done, in_hand, still_open = (connection.scalar(query, values) or 0 for query in _COUNTS)
-    return Progress(done=done, left=in_hand + still_open)
+        values["rater_id"] = find_rater(connection, rater) or ""
+        done = connection.scalar(_DONE, values) or 0
+        in_hand = connection.scalar(select(func.count()).select_from(IN_HAND.subquery()), values) or 0
+        running = [row.id for row in connection.execute(_RUNNING) if campaign_id in (None, row.id)]
+        mine = (
+            select(func.count())
+            .select_from(assignments)
+            .join(items, items.c.id == assignments.c.item_id)
+            .where(assignments.c.rater_id == values["rater_id"], IS_OPEN, items.c.campaign_id.in_(running))
+        )
+        still_open = select(func.count()).select_from(items).where(IS_OPEN, items.c.campaign_id.in_(running))
+        left = (connection.scalar(still_open) or 0) - (connection.scalar(mine) or 0)
+    return Progress(done=done, left=in_hand + left)
 
 
 def save_draft(
@@ -194,7 +235,7 @@ def save_draft(
     item_id: str,
     content: Mapping[str, Any],
     *,
-    lease: timedelta = DEFAULT_LEASE,
+    lease: timedelta | None = None,
     now: datetime | None = None,
 ) -> str:
     """Keep what a rater has entered so far, and renew the lease while the place is still the rater's.
@@ -206,7 +247,7 @@ def save_draft(
         rater: The rater's name; written down on the first visit.
         item_id: From `next_item` or `claim_item`.
         content: The form's state; anything that JSON can hold.
-        lease: How long the item is kept from now on.
+        lease: How long the item is kept from now on; the campaign's time when None.
         now: The time; the clock's when None.
 
     Returns:
@@ -234,7 +275,7 @@ def save_draft(
         if connection.execute(update(drafts).where(mine).values(row)).rowcount == 0:
             connection.execute(insert(drafts).values(item_id=item_id, rater_id=rater_id, **row))
         if place.is_held(now):
-            hold(connection, item_id, rater_id, lease=lease, now=now)
+            hold(connection, item_id, rater_id, lease=lease or _lease(connection, item_id), now=now)
     return timestamp(now)
 
 
@@ -265,14 +306,61 @@ def _draft(connection: Connection, item_id: str, rater_id: str) -> dict[str, Any
     return None if text is None else json.loads(text)
 
 
+def _first_open(connection: Connection, values: Mapping[str, str]) -> str | None:
+    for campaign_id, gold_every in connection.execute(_RUNNING).all():
+        if values["campaign_id"] not in ("", campaign_id):
+            continue
+        asked = {**values, "campaign_id": campaign_id}
+        roles = ["training", "regular"]
+        if gold_every:
+            done = connection.scalar(_DONE, asked) or 0
+            # Not to be foreseen by the rater, and the same whenever the rater asks again.
+            drawn = hashlib.sha256(f"{campaign_id} {values['rater_id']} {done}".encode()).digest()
+            if int.from_bytes(drawn[:8]) % gold_every == 0:
+                roles.insert(1, "gold")
+        for role in roles:
+            item_id: str | None = connection.scalar(FIRST_OPEN, {**asked, "role": role})
+            if item_id is not None:
+                return item_id
+    return None
+
+
+def _lease(connection: Connection, item_id: str) -> timedelta:
+    minutes = connection.scalar(
+        select(campaigns.c.lease_minutes)
+        .join(items, items.c.campaign_id == campaigns.c.id)
+        .where(items.c.id == item_id)
+    )
+    if minutes is None:
+        raise UnknownRecordError(f"there is no item {item_id!r}")
+    return timedelta(minutes=minutes)
+
+
 def _assignment(connection: Connection, item_id: str, rater_id: str, place: Place) -> Assignment:
     item = find_item(connection, item_id)
+    sides = None
+    if item.battle is not None:
+        captions = [find_item(connection, one).caption for one in item.battle]
+        sides = (captions[1], captions[0]) if place.flipped else (captions[0], captions[1])
+    reason = None
+    if place.state == "returned":
+        reason = connection.scalar(
+            select(assignments.c.return_reason).where(
+                assignments.c.item_id == item_id, assignments.c.rater_id == rater_id
+            )
+        )
     return Assignment(
         item_id=item.id,
+        campaign_id=item.campaign_id,
+        kind=item.kind,
+        training=item.role == "training",
         image_id=item.image_id,
         caption=item.caption,
         units=item.units,
         segmenter_version=item.segmenter_version,
+        sides=sides,
+        flipped=bool(place.flipped),
+        returned=reason,
         draft=_draft(connection, item_id, rater_id),
-        lease_expires_at=None if place.state == "done" else place.lease_expires_at,
+        lease_expires_at=None if place.is_finished else place.lease_expires_at,
     )

@@ -9,12 +9,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
 
-from annotations.campaign_tables import campaigns, guidelines, questions
 from annotations.cuts import checked_text
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.questions import CRITERIA, Question, check_questions
-from annotations.schema import items, new_id, revisions, timestamp
+from annotations.schema import campaigns, guidelines, items, new_id, questions, revisions, timestamp
 
 DEFAULT_OVERLAP: Final = 3
 """How many raters an item gets unless it is added with another number."""

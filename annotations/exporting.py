@@ -81,7 +81,9 @@ def _csv_writer(stream: TextIO) -> Callable[[Rating], object]:
     writer.writerow(names)
 
     def write(rating: Rating) -> None:
-        row = asdict(rating) | {"verdicts": json.dumps(asdict(rating)["verdicts"])}
+        row = asdict(rating)
+        for name in ("answers", "battle", "verdicts"):
+            row[name] = None if row[name] is None else json.dumps(row[name])
         writer.writerow([_cell(row[name]) for name in names])
 
     return write

@@ -1,39 +1,21 @@
-"""Images and items: what is rated. An item is one caption of one image, cut into detail units."""
+"""Items: what one rater judges in one go. A caption of an image, or a battle between two captions of it."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
+from annotations.campaign_tables import INSPECT_CAMPAIGN
+from annotations.campaigns import find_campaign
 from annotations.cuts import checked_spans, checked_text, checked_version, ensure_units, stored_spans
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
-from annotations.schema import images, items, new_id, timestamp
+from annotations.images import require_image
+from annotations.schema import items, new_id, timestamp
 
-DEFAULT_OVERLAP: Final = 3
-"""How many raters an item gets unless it is added with another number."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image as the store knows it; its pixels stand in a file named after the id.
-
-    Attributes:
-        id: 32 hexadecimal digits, drawn at random.
-        sha256: Of the file's bytes, 64 lower-case hexadecimal digits.
-        filename: As it was uploaded.
-        width: In pixels.
-        height: In pixels.
-    """
-
-    id: str
-    sha256: str
-    filename: str
-    width: int
-    height: int
+EVERYBODY = 1_000_000
+"""The overlap of an item that every rater may judge, such as one to learn on."""
 
 
 @dataclass(frozen=True)
@@ -53,101 +35,45 @@ class Unit:
 
 @dataclass(frozen=True)
 class Item:
-    """One caption of one image.
+    """What one rater judges in one go.
 
     Attributes:
         id: 32 hexadecimal digits, drawn at random.
+        campaign_id: Of the campaign that it belongs to.
+        kind: ``caption`` or ``battle``.
+        role: ``regular``, ``training`` or ``gold``. Not to be shown to raters.
         image_id: Of the image.
-        caption: The text.
-        caption_sha256: Of its UTF-8 bytes.
-        units: The detail units in order; joined they are the caption.
-        segmenter_version: What cut the caption.
+        caption: The text; "" for a battle.
+        caption_sha256: Of its UTF-8 bytes; "" for a battle.
+        units: The detail units in order; joined they are the caption. Empty for a battle and until the
+            caption is cut.
+        segmenter_version: What cut the caption; "" for a battle and until the caption is cut.
         source: Where the caption comes from, for example a captioner's name. Not to be shown to raters.
+        battle: The ids of the two captions' items, or None for a caption.
         overlap: How many raters the item gets at most.
         created_at: UTC, ISO 8601.
         deleted_at: When the item was deleted, or None.
     """
 
     id: str
+    campaign_id: str
+    kind: str
+    role: str
     image_id: str
     caption: str
     caption_sha256: str
     units: tuple[Unit, ...]
     segmenter_version: str
     source: str | None
+    battle: tuple[str, str] | None
     overlap: int
     created_at: str
     deleted_at: str | None
 
-
-def add_image(engine: Engine, *, sha256: str, filename: str, width: int, height: int) -> str:
-    """Write an image down; the same bytes are one image, however often they come.
-
-    Args:
-        engine: From `open_database`.
-        sha256: Of the file's bytes, 64 lower-case hexadecimal digits.
-        filename: As it was uploaded.
-        width: In pixels, at least 1.
-        height: In pixels, at least 1.
-
-    Returns:
-        The image's id.
-
-    Raises:
-        InvalidRecordError: If the checksum or a size is malformed.
-        StorageError: If the database fails.
-    """
-    if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise InvalidRecordError(f"an image's sha256 has 64 lower-case hexadecimal digits; got {sha256!r}")
-    if width < 1 or height < 1:
-        raise InvalidRecordError(f"an image is at least 1 x 1 pixels; got {width} x {height}")
-    with writing(engine) as connection:
-        image_id = connection.scalar(select(images.c.id).where(images.c.sha256 == sha256))
-        if image_id is None:
-            image_id = new_id()
-            connection.execute(
-                insert(images).values(
-                    id=image_id,
-                    sha256=sha256,
-                    filename=checked_text("file name", filename),
-                    width=width,
-                    height=height,
-                    created_at=timestamp(),
-                )
-            )
-    return image_id
-
-
-def get_image(engine: Engine, image_id: str) -> Image:
-    """Read one image.
-
-    Args:
-        engine: From `open_database`.
-        image_id: From `add_image`.
-
-    Returns:
-        The image.
-
-    Raises:
-        UnknownRecordError: If there is no such image.
-        StorageError: If the database fails.
-    """
-    columns = (images.c.id, images.c.sha256, images.c.filename, images.c.width, images.c.height)
-    with reading(engine) as connection:
-        row = connection.execute(select(*columns).where(images.c.id == image_id)).one_or_none()
-    if row is None:
-        raise UnknownRecordError(f"there is no image {image_id!r}")
-    return Image(*row)
-
-
-def require_image(connection: Connection, image_id: str) -> None:
-    """Refuse an id that no image has.
-
-    Raises:
-        UnknownRecordError: If there is no such image.
-    """
-    if connection.scalar(select(images.c.id).where(images.c.id == image_id)) is None:
-        raise UnknownRecordError(f"there is no image {image_id!r}")
+    @property
+    def is_cut(self) -> bool:
+        """Whether there is nothing left to cut."""
+        return self.kind == "battle" or self.segmenter_version != ""
 
 
 def add_item(
@@ -155,24 +81,27 @@ def add_item(
     *,
     image_id: str,
     caption: str,
-    units: Sequence[tuple[str, int, int]],
-    segmenter_version: str,
+    units: Sequence[tuple[str, int, int]] | None,
+    segmenter_version: str = "",
+    campaign_id: str = INSPECT_CAMPAIGN,
     source: str | None = None,
-    overlap: int = DEFAULT_OVERLAP,
+    overlap: int | None = None,
 ) -> str:
-    """Write an item down; the same image, caption and segmenter are one item, however often they come.
+    """Write an item down; the same image, caption, segmenter and source are one item of a campaign.
 
-    Adding an item again leaves it as it is, source and overlap included, except that one that was deleted is
-    there again.
+    Adding an item again leaves it as it is, overlap included, except that one that was deleted is there
+    again.
 
     Args:
         engine: From `open_database`.
-        image_id: From `add_image`.
+        image_id: From `annotations.images.add_image`.
         caption: The text, not only white space.
-        units: Text, start and end of each detail unit in order; together they cover the whole caption.
-        segmenter_version: What cut the caption, at most 120 characters.
+        units: Text, start and end of each detail unit in order; together they cover the whole caption. None
+            for a caption that `cut_item` cuts later.
+        segmenter_version: What cut the caption, at most 120 characters; "" without units.
+        campaign_id: Of the campaign that it belongs to.
         source: Where the caption comes from. It is never part of an `Assignment`.
-        overlap: How many raters the item gets at most, at least 1.
+        overlap: How many raters the item gets at most, at least 1; the campaign's number when None.
 
     Returns:
         The item's id.
@@ -180,44 +109,126 @@ def add_item(
     Raises:
         InvalidRecordError: If the caption is empty, the units do not cover it, the overlap is below 1, or the
             same segmenter version has cut the same caption in another way before.
-        UnknownRecordError: If there is no such image.
+        UnknownRecordError: If there is no such image or campaign.
         StorageError: If the database fails.
     """
-    checked_text("caption", caption)
-    if not caption.strip():
-        raise InvalidRecordError("an item needs a caption; this one is empty")
-    checked_version(segmenter_version)
-    if overlap < 1:
+    checked_caption(caption)
+    if (units is None) != (segmenter_version == ""):
+        raise InvalidRecordError("units and the version of what cut them go together; give both or neither")
+    spans = None if units is None else checked_spans(caption, units)
+    if spans is not None:
+        checked_version(segmenter_version)
+    if overlap is not None and overlap < 1:
         raise InvalidRecordError(f"an item needs at least 1 rater; got an overlap of {overlap}")
-    spans = checked_spans(caption, units)
     caption_sha256 = hashlib.sha256(caption.encode()).hexdigest()
     with writing(engine) as connection:
         require_image(connection, image_id)
-        ensure_units(connection, caption_sha256, segmenter_version, spans)
+        campaign = find_campaign(connection, campaign_id)
+        if spans is not None:
+            ensure_units(connection, caption_sha256, segmenter_version, spans)
         item_id: str | None = connection.scalar(
             select(items.c.id).where(
+                items.c.campaign_id == campaign.id,
                 items.c.image_id == image_id,
                 items.c.caption_sha256 == caption_sha256,
                 items.c.segmenter_version == segmenter_version,
+                items.c.source == (source or ""),
             )
         )
         if item_id is not None:
             connection.execute(update(items).where(items.c.id == item_id).values(deleted_at=None))
             return item_id
-        item_id = new_id()
-        connection.execute(
-            insert(items).values(
-                id=item_id,
-                image_id=image_id,
-                caption=caption,
-                caption_sha256=caption_sha256,
-                segmenter_version=segmenter_version,
-                source=source,
-                overlap=overlap,
-                created_at=timestamp(),
-            )
+        return insert_item(
+            connection,
+            campaign_id=campaign.id,
+            image_id=image_id,
+            caption=caption,
+            caption_sha256=caption_sha256,
+            segmenter_version=segmenter_version,
+            source=checked_text("source", source or ""),
+            overlap=overlap or campaign.overlap,
         )
-    return item_id
+
+
+def add_battle(engine: Engine, first_id: str, second_id: str, *, overlap: int | None = None) -> str:
+    """Set two captions of one image against each other; the same two are one battle, in either order.
+
+    Args:
+        engine: From `open_database`.
+        first_id: From `add_item`.
+        second_id: From `add_item`; of the same image and campaign, with another caption.
+        overlap: How many raters the battle gets at most, at least 1; the campaign's number when None.
+
+    Returns:
+        The battle's id.
+
+    Raises:
+        InvalidRecordError: If the two are not captions of one image in one campaign, or the same text.
+        UnknownRecordError: If there is no such item.
+        StorageError: If the database fails.
+    """
+    if overlap is not None and overlap < 1:
+        raise InvalidRecordError(f"a battle needs at least 1 rater; got an overlap of {overlap}")
+    with writing(engine) as connection:
+        first, second = (find_item(connection, one) for one in sorted((first_id, second_id)))
+        if "battle" in (first.kind, second.kind):
+            raise InvalidRecordError(
+                "a battle is between two captions; one of these items is a battle itself"
+            )
+        if (first.image_id, first.campaign_id) != (second.image_id, second.campaign_id):
+            raise InvalidRecordError(
+                f"items {first.id} and {second.id} are not of one image in one campaign; nothing can win"
+            )
+        if first.caption == second.caption:
+            raise InvalidRecordError(
+                f"items {first.id} and {second.id} have the same caption; nothing can win"
+            )
+        same = (items.c.first_id == first.id, items.c.second_id == second.id)
+        battle_id: str | None = connection.scalar(select(items.c.id).where(*same))
+        if battle_id is not None:
+            connection.execute(update(items).where(items.c.id == battle_id).values(deleted_at=None))
+            return battle_id
+        return insert_item(
+            connection,
+            campaign_id=first.campaign_id,
+            image_id=first.image_id,
+            kind="battle",
+            first_id=first.id,
+            second_id=second.id,
+            overlap=overlap or find_campaign(connection, first.campaign_id).overlap,
+        )
+
+
+def cut_item(
+    engine: Engine, item_id: str, units: Sequence[tuple[str, int, int]], *, segmenter_version: str
+) -> Item:
+    """Write down how the caption of an item is cut; an item that is cut already stays as it is.
+
+    Args:
+        engine: From `open_database`.
+        item_id: From `add_item`.
+        units: Text, start and end of each detail unit in order; together they cover the whole caption.
+        segmenter_version: What cut the caption, at most 120 characters.
+
+    Returns:
+        The item as it is cut now.
+
+    Raises:
+        InvalidRecordError: If the units do not cover the caption, or the same segmenter version has cut the
+            same caption in another way before.
+        UnknownRecordError: If there is no such item.
+        StorageError: If the database fails.
+    """
+    checked_version(segmenter_version)
+    with writing(engine) as connection:
+        item = find_item(connection, item_id)
+        if item.is_cut:
+            return item
+        ensure_units(connection, item.caption_sha256, segmenter_version, checked_spans(item.caption, units))
+        connection.execute(
+            update(items).where(items.c.id == item_id).values(segmenter_version=segmenter_version)
+        )
+        return find_item(connection, item_id)
 
 
 def get_item(engine: Engine, item_id: str) -> Item:
@@ -225,7 +236,7 @@ def get_item(engine: Engine, item_id: str) -> Item:
 
     Args:
         engine: From `open_database`.
-        item_id: From `add_item`.
+        item_id: From `add_item` or `add_battle`.
 
     Returns:
         The item.
@@ -243,7 +254,7 @@ def delete_item(engine: Engine, item_id: str) -> None:
 
     Args:
         engine: From `open_database`.
-        item_id: From `add_item`.
+        item_id: From `add_item` or `add_battle`.
 
     Raises:
         UnknownRecordError: If there is no such item.
@@ -257,7 +268,7 @@ def restore_item(engine: Engine, item_id: str) -> None:
 
     Args:
         engine: From `open_database`.
-        item_id: From `add_item`.
+        item_id: From `add_item` or `add_battle`.
 
     Raises:
         UnknownRecordError: If there is no such item.
@@ -271,7 +282,7 @@ def find_item(connection: Connection, item_id: str) -> Item:
 
     Args:
         connection: From `reading` or `writing`.
-        item_id: From `add_item`.
+        item_id: From `add_item` or `add_battle`.
 
     Returns:
         The item.
@@ -285,16 +296,42 @@ def find_item(connection: Connection, item_id: str) -> Item:
     return _item(connection, row)
 
 
+def checked_caption(caption: str) -> str:
+    """Return a caption that can be an item's.
+
+    Raises:
+        InvalidRecordError: If it is empty, or holds what no database takes.
+    """
+    if not checked_text("caption", caption).strip():
+        raise InvalidRecordError("an item needs a caption; this one is empty")
+    return caption
+
+
+def insert_item(connection: Connection, **values: object) -> str:
+    """Write a checked item down, in an open transaction, and return its id."""
+    defaults = {"id": new_id(), "kind": "caption", "role": "regular", "priority": 0, "weight": 1.0, "done": 0}
+    defaults |= {"segmenter_version": "", "source": ""}
+    row = defaults | {"created_at": timestamp()} | values
+    connection.execute(insert(items).values(row))
+    return str(row["id"])
+
+
 def _item(connection: Connection, row: Row[tuple[object, ...]]) -> Item:
-    spans = stored_spans(connection, row.caption_sha256, row.segmenter_version)
+    spans: tuple[tuple[int, int], ...] = ()
+    if row.segmenter_version:
+        spans = tuple(stored_spans(connection, row.caption_sha256, row.segmenter_version))
     return Item(
         id=row.id,
+        campaign_id=row.campaign_id,
+        kind=row.kind,
+        role=row.role,
         image_id=row.image_id,
-        caption=row.caption,
-        caption_sha256=row.caption_sha256,
+        caption=row.caption or "",
+        caption_sha256=row.caption_sha256 or "",
         units=tuple(Unit(row.caption[start:end], start, end) for start, end in spans),
         segmenter_version=row.segmenter_version,
-        source=row.source,
+        source=row.source or None,
+        battle=(row.first_id, row.second_id) if row.kind == "battle" else None,
         overlap=row.overlap,
         created_at=row.created_at,
         deleted_at=row.deleted_at,

@@ -7,8 +7,20 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Table, and_, select
 
 from annotations.engine import reading
+from annotations.errors import UnknownRecordError
 from annotations.raters import find_rater
-from annotations.schema import answers, current_ratings, images, items, raters, revisions, units, verdicts
+from annotations.schema import (
+    answers,
+    assignments,
+    campaigns,
+    current_ratings,
+    images,
+    items,
+    raters,
+    revisions,
+    units,
+    verdicts,
+)
 
 _ROWS_AT_ONCE: Final = 500
 
@@ -34,44 +46,53 @@ class Rating:
 
     Attributes:
         rating_id: Of the revision.
+        campaign_id: Of the item's campaign.
+        campaign: The campaign's name.
         item_id: What was rated.
+        kind: ``caption`` or ``battle``.
+        role: What the item is for: ``regular``, ``training`` or ``gold``.
         image_id: Of the item's image.
         image_sha256: Of the image file's bytes.
-        caption: The text that was rated.
+        caption: The text that was rated; "" for a battle.
         source: Where the caption comes from, or None.
+        battle: The ids of the two captions' items, the first one first; None for a caption.
+        flipped: Whether this rater was shown the second caption on the left; None for a caption.
         rater_id: Who rated it, 32 hexadecimal digits.
         rater: The rater's name.
         number: 1 for the first revision of this rater on this item.
         receipt: The number on the receipt.
         withdrawn: Whether the revision withdraws the rating; then it has no answers.
-        correctness: 1 to 5, or None when withdrawn.
-        thoroughness: 1 to 5, or None when withdrawn.
-        overall: 1 to 5, or None when withdrawn.
-        verdicts: On every unit, in the caption's order; empty when withdrawn.
+        answers: By the name of the question; empty when withdrawn.
+        verdicts: On every unit, in the caption's order; empty when withdrawn or where none are asked.
         comment: Free text.
-        caption_sha256: Of the caption that was rated.
-        segmenter_version: What cut the caption that was rated.
+        caption_sha256: Of the caption that was rated; "" for a battle.
+        segmenter_version: What cut the caption that was rated; "" for a battle.
         guideline_version: Of the instructions that the rater saw.
         application_version: Of the program.
         metric_revealed_at: When the rater had first been shown the metric's score of the item, or None if the
             rating is blind; UTC, ISO 8601.
+        active_seconds: How long the rater worked on it, as the page counted, or None.
         saved_at: By the server's clock; UTC, ISO 8601.
     """
 
     rating_id: str
+    campaign_id: str
+    campaign: str
     item_id: str
+    kind: str
+    role: str
     image_id: str
     image_sha256: str
     caption: str
     source: str | None
+    battle: tuple[str, str] | None
+    flipped: bool | None
     rater_id: str
     rater: str
     number: int
     receipt: int
     withdrawn: bool
-    correctness: int | None
-    thoroughness: int | None
-    overall: int | None
+    answers: dict[str, int]
     verdicts: tuple[Verdict, ...]
     comment: str
     caption_sha256: str
@@ -79,11 +100,17 @@ class Rating:
     guideline_version: str
     application_version: str
     metric_revealed_at: str | None
+    active_seconds: float | None
     saved_at: str
 
 
 def ratings(
-    engine: Engine, *, item_id: str | None = None, rater: str | None = None, all_revisions: bool = False
+    engine: Engine,
+    *,
+    campaign_id: str | None = None,
+    item_id: str | None = None,
+    rater: str | None = None,
+    all_revisions: bool = False,
 ) -> Iterator[Rating]:
     """Read ratings one by one, in the order in which they were saved.
 
@@ -91,6 +118,7 @@ def ratings(
 
     Args:
         engine: From `open_database`.
+        campaign_id: Only of this campaign, unless None.
         item_id: Only this item's, unless None.
         rater: Only this rater's, by name, unless None.
         all_revisions: Whether to read every revision instead of the current ratings alone.
@@ -107,6 +135,8 @@ def ratings(
         query = _select(table).order_by(table.c.created_at, table.c.rater_id, table.c.receipt)
         if not all_revisions:
             query = query.where(items.c.deleted_at.is_(None))
+        if campaign_id is not None:
+            query = query.where(items.c.campaign_id == campaign_id)
         if item_id is not None:
             query = query.where(table.c.item_id == item_id)
         if rater is not None:
@@ -122,22 +152,46 @@ def find_by_nonce(connection: Connection, nonce: str) -> Rating | None:
     return next(_complete(connection, rows), None)
 
 
+def read_rating(connection: Connection, rating_id: str) -> Rating:
+    """Read one revision in an open transaction.
+
+    Raises:
+        UnknownRecordError: If there is no such revision.
+    """
+    rows = connection.execute(_select(revisions).where(revisions.c.id == rating_id)).all()
+    if not rows:
+        raise UnknownRecordError(f"there is no rating {rating_id!r}")
+    return next(_complete(connection, rows))
+
+
 def _select(table: Table) -> Any:
     """Select revisions from the table or the view, with what stands beside them."""
     return (
         select(
             table,
             raters.c.name.label("rater"),
-            items.c.image_id,
+            campaigns.c.name.label("campaign"),
+            campaigns.c.asks_verdicts,
             images.c.sha256.label("image_sha256"),
+            assignments.c.flipped,
+            items.c.campaign_id,
+            items.c.kind,
+            items.c.role,
+            items.c.image_id,
             items.c.caption,
-            items.c.source,
             items.c.caption_sha256,
-            items.c.segmenter_version,
+            items.c.source,
+            items.c.first_id,
+            items.c.second_id,
         )
         .join(raters, raters.c.id == table.c.rater_id)
         .join(items, items.c.id == table.c.item_id)
+        .join(campaigns, campaigns.c.id == items.c.campaign_id)
         .join(images, images.c.id == items.c.image_id)
+        .outerjoin(
+            assignments,
+            and_(assignments.c.item_id == table.c.item_id, assignments.c.rater_id == table.c.rater_id),
+        )
     )
 
 
@@ -161,40 +215,44 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rati
             units,
             and_(
                 units.c.caption_sha256 == items.c.caption_sha256,
-                units.c.segmenter_version == items.c.segmenter_version,
+                units.c.segmenter_version == revisions.c.segmenter_version,
             ),
         )
         .outerjoin(
             verdicts, and_(verdicts.c.revision_id == revisions.c.id, verdicts.c.start == units.c.start)
         )
-        .where(revisions.c.id.in_(ids), ~revisions.c.withdrawn)
+        .where(revisions.c.id.in_([row.id for row in rows if row.asks_verdicts]), ~revisions.c.withdrawn)
         .order_by(units.c.start)
     )
     for revision_id, start, end, verdict in connection.execute(cut):
         said.setdefault(revision_id, []).append(Verdict(start, end, verdict))
     for row in rows:
-        values = scales.get(row.id, {})
         yield Rating(
             rating_id=row.id,
+            campaign_id=row.campaign_id,
+            campaign=row.campaign,
             item_id=row.item_id,
+            kind=row.kind,
+            role=row.role,
             image_id=row.image_id,
             image_sha256=row.image_sha256,
-            caption=row.caption,
-            source=row.source,
+            caption=row.caption or "",
+            source=row.source or None,
+            battle=(row.first_id, row.second_id) if row.kind == "battle" else None,
+            flipped=row.flipped,
             rater_id=row.rater_id,
             rater=row.rater,
             number=row.number,
             receipt=row.receipt,
             withdrawn=row.withdrawn,
-            correctness=values.get("correctness"),
-            thoroughness=values.get("thoroughness"),
-            overall=values.get("overall"),
+            answers=scales.get(row.id, {}),
             verdicts=tuple(said.get(row.id, ())),
             comment=row.comment,
-            caption_sha256=row.caption_sha256,
-            segmenter_version=row.segmenter_version,
+            caption_sha256=row.caption_sha256 or "",
+            segmenter_version=row.segmenter_version or "",
             guideline_version=row.guideline_version,
             application_version=row.application_version,
             metric_revealed_at=row.metric_revealed_at,
+            active_seconds=row.active_seconds,
             saved_at=row.created_at,
         )

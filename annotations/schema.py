@@ -31,12 +31,22 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
-    func,
 )
 
+from annotations.campaign_tables import audit, campaigns, final_labels, guidelines, questions
 from annotations.columns import metadata, new_id, time_column, timestamp
 
-__all__ = ["metadata", "new_id", "timestamp"]
+# One place to import any table from.
+__all__ = [
+    "audit",
+    "campaigns",
+    "final_labels",
+    "guidelines",
+    "metadata",
+    "new_id",
+    "questions",
+    "timestamp",
+]
 
 VERDICTS: Final = ("supported", "hallucinated", "unsure")
 """What a rater may say of one detail unit."""
@@ -60,7 +70,9 @@ images = Table(
 )
 
 # `done` counts the finished places, in the same transactions that finish and free them: with it the next item
-# is found on an index, whatever the number of items, and the overlap is a rule of the schema.
+# is found on an index, whatever the number of items, and the overlap is a rule of the schema. An empty
+# `segmenter_version` says that the caption is not cut yet, an empty `source` that nobody knows it; NULL would
+# not do, because a unique constraint takes no two of them for the same.
 items = Table(
     "items",
     metadata,
@@ -78,8 +90,8 @@ items = Table(
     Column(
         "caption_sha256", String(64), CheckConstraint("length(caption_sha256) = 64", "caption_sha256_length")
     ),
-    Column("segmenter_version", String(120)),
-    Column("source", Text),
+    Column("segmenter_version", String(120), nullable=False),
+    Column("source", Text, nullable=False),
     Column("first_id", ForeignKey("items.id")),
     Column("second_id", ForeignKey("items.id")),
     Column("gold", Text),
@@ -98,20 +110,14 @@ items = Table(
     CheckConstraint(
         "(kind = 'caption' AND caption IS NOT NULL AND caption_sha256 IS NOT NULL "
         "AND first_id IS NULL AND second_id IS NULL) OR "
-        "(kind = 'battle' AND caption IS NULL AND caption_sha256 IS NULL AND segmenter_version IS NULL "
+        "(kind = 'battle' AND caption IS NULL AND caption_sha256 IS NULL AND segmenter_version = '' "
         "AND first_id IS NOT NULL AND second_id IS NOT NULL AND first_id <> second_id)",
         "kind_complete",
     ),
     UniqueConstraint("campaign_id", "first_id", "second_id"),
-)
-Index(
-    "uq_items_content",
-    items.c.campaign_id,
-    items.c.image_id,
-    items.c.caption_sha256,
-    func.coalesce(items.c.segmenter_version, ""),
-    func.coalesce(items.c.source, ""),
-    unique=True,
+    UniqueConstraint(
+        *("campaign_id", "image_id", "caption_sha256", "segmenter_version", "source"), name="uq_items_content"
+    ),
 )
 _is_open = and_(items.c.deleted_at.is_(None), items.c.done < items.c.overlap)
 Index(

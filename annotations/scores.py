@@ -20,6 +20,7 @@ class ScoredItem:
 
     Attributes:
         item_id: Of the item.
+        campaign_id: Of its campaign.
         image_id: Of its image; the cluster for a bootstrap over images.
         caption: The text.
         source: Where the caption comes from, or None.
@@ -31,12 +32,11 @@ class ScoredItem:
         similarity: The cosine in [-1, 1] behind it, or None.
         raters: How many people's ratings are averaged, at least 1.
         revealed: How many of them had seen the metric before they rated.
-        correctness: Mean of the raters' answers, 1 to 5.
-        thoroughness: Mean of the raters' answers, 1 to 5.
-        overall: Mean of the raters' answers, 1 to 5.
+        answers: Mean of the raters' answers, by the name of the question.
     """
 
     item_id: str
+    campaign_id: str
     image_id: str
     caption: str
     source: str | None
@@ -48,14 +48,12 @@ class ScoredItem:
     similarity: float | None
     raters: int
     revealed: int
-    correctness: float
-    thoroughness: float
-    overall: float
+    answers: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How much there is to analyse; deleted items and withdrawn ratings are left out.
+    """How much there is to analyse: captions and their ratings, without deleted, withdrawn and gold ones.
 
     Attributes:
         images: Images with at least one item.
@@ -114,7 +112,7 @@ def save_scores(
         encoded = None if curve is None else json.dumps(dict(curve), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidRecordError(f"the curve of item {item_id} must be a JSON object: {error}") from error
-    row = {
+    row: dict[str, object] = {
         "model": model,
         "score": float(score),
         "similarity": None if similarity is None else float(similarity),
@@ -123,7 +121,7 @@ def save_scores(
     }
     key = {"item_id": item_id, "metric": metric, "model_sha256": model_sha256}
     with writing(engine) as connection:
-        find_item(connection, item_id)
+        row["segmenter_version"] = find_item(connection, item_id).segmenter_version or None
         same = and_(*(scores.c[name] == value for name, value in key.items()))
         if connection.execute(update(scores).where(same).values(row)).rowcount == 0:
             connection.execute(insert(scores).values(**key, **row))
@@ -153,43 +151,51 @@ def load_curve(engine: Engine, item_id: str, *, metric: str, model_sha256: str) 
     return None if text is None else json.loads(text)
 
 
-def scores_and_ratings(engine: Engine, *, blind_only: bool = False) -> tuple[ScoredItem, ...]:
-    """Read every item that has both a score and a rating, once for each metric and model.
+def scores_and_ratings(
+    engine: Engine, *, campaign_id: str | None = None, blind_only: bool = False
+) -> tuple[ScoredItem, ...]:
+    """Read every caption that has both a score and a rating, once for each metric and model.
 
     Args:
         engine: From `open_database`.
+        campaign_id: Only of this campaign, unless None.
         blind_only: Whether to leave out ratings by people who had seen the metric first.
 
     Returns:
-        One row for each item, metric and model, in the order in which the items were added. Deleted items and
-        withdrawn ratings are left out.
+        One row for each item, metric and model, in the order in which the items were added. Deleted items,
+        withdrawn ratings, and items to learn on or to check raters with are left out.
 
     Raises:
         StorageError: If the database fails.
     """
     ratings = current_ratings
-    means = [
-        func.avg(answers.c.value).filter(answers.c.question == question).label(question)
-        for question in ("correctness", "thoroughness", "overall")
-    ]
-    rated = (
+    wanted = [items.c.deleted_at.is_(None), items.c.role == "regular", items.c.kind == "caption"]
+    if campaign_id is not None:
+        wanted.append(items.c.campaign_id == campaign_id)
+    if blind_only:
+        wanted.append(ratings.c.metric_revealed_at.is_(None))
+    means = (
+        select(ratings.c.item_id, answers.c.question, func.avg(answers.c.value))
+        .join(items, items.c.id == ratings.c.item_id)
+        .join(answers, answers.c.revision_id == ratings.c.id)
+        .where(*wanted)
+        .group_by(ratings.c.item_id, answers.c.question)
+    )
+    human = (
         select(
             ratings.c.item_id,
-            func.count(ratings.c.id.distinct()).label("raters"),
-            func.count(ratings.c.id.distinct())
-            .filter(ratings.c.metric_revealed_at.is_not(None))
-            .label("revealed"),
-            *means,
+            func.count().label("raters"),
+            func.count(ratings.c.metric_revealed_at).label("revealed"),
         )
-        .join(answers, answers.c.revision_id == ratings.c.id)
+        .join(items, items.c.id == ratings.c.item_id)
+        .where(*wanted)
         .group_by(ratings.c.item_id)
+        .subquery("human")
     )
-    if blind_only:
-        rated = rated.where(ratings.c.metric_revealed_at.is_(None))
-    human = rated.subquery("human")
     query = (
         select(
             items.c.id.label("item_id"),
+            items.c.campaign_id,
             items.c.image_id,
             items.c.caption,
             items.c.source,
@@ -201,19 +207,19 @@ def scores_and_ratings(engine: Engine, *, blind_only: bool = False) -> tuple[Sco
             scores.c.similarity,
             human.c.raters,
             human.c.revealed,
-            human.c.correctness,
-            human.c.thoroughness,
-            human.c.overall,
         )
         .join(scores, scores.c.item_id == items.c.id)
         .join(human, human.c.item_id == items.c.id)
-        .where(items.c.deleted_at.is_(None))
         .order_by(items.c.created_at, items.c.id, scores.c.metric, scores.c.model_sha256)
     )
     with reading(engine) as connection:
-        # PostgreSQL averages integers to decimals.
+        given: dict[str, dict[str, float]] = {}
+        for item_id, question, mean in connection.execute(means):
+            # PostgreSQL averages integers to decimals.
+            given.setdefault(item_id, {})[question] = float(mean)
         return tuple(
-            ScoredItem(*row[:-3], *(float(mean) for mean in row[-3:])) for row in connection.execute(query)
+            ScoredItem(**{**row._mapping, "source": row.source or None}, answers=given.get(row.item_id, {}))
+            for row in connection.execute(query)
         )
 
 
@@ -229,7 +235,7 @@ def count(engine: Engine) -> Counts:
     Raises:
         StorageError: If the database fails.
     """
-    present = items.c.deleted_at.is_(None)
+    present = and_(items.c.deleted_at.is_(None), items.c.kind == "caption", items.c.role == "regular")
     ratings = current_ratings.join(items, items.c.id == current_ratings.c.item_id)
     rated = current_ratings.c
     with reading(engine) as connection:

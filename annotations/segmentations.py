@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, Row, Select, and_, insert, select
 from annotations.cuts import checked_spans, checked_text, checked_version, ensure_units
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError
-from annotations.items import Unit, require_image
+from annotations.images import require_image
+from annotations.items import Unit
 from annotations.raters import ensure_rater
 from annotations.schema import images, new_id, raters, segmentations, timestamp, units
 

@@ -1,63 +1,29 @@
 """Save ratings: append-only revisions, acknowledged by a receipt after the commit."""
 
+import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, literal, select
 
-from annotations.assignment import DEFAULT_LEASE
-from annotations.engine import reading, writing
-from annotations.errors import InvalidRecordError, NonceReusedError, UnknownRecordError
+from annotations.engine import writing
+from annotations.errors import NonceReusedError, UnknownRecordError
+from annotations.forms import NewRating, check_answers, check_form
 from annotations.items import Item, find_item
 from annotations.places import finish, free, hold
 from annotations.raters import ensure_rater, find_rater
-from annotations.revisions import Rating, Verdict, find_by_nonce
+from annotations.reveals import first_reveal
+from annotations.revisions import Rating, Verdict, find_by_nonce, read_rating
 from annotations.schema import (
-    QUESTIONS,
-    SCALE,
-    VERDICTS,
     answers,
     current_ratings,
     drafts,
     new_id,
-    reveals,
     revisions,
     timestamp,
     verdicts,
 )
-
-MAX_COMMENT_CHARACTERS: Final = 10_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewRating:
-    """A filled-in form.
-
-    Attributes:
-        item_id: What is rated.
-        rater: The rater's name.
-        correctness: 1 to 5: nothing in the caption is false.
-        thoroughness: 1 to 5: nothing important is missing.
-        overall: 1 to 5.
-        verdicts: One for each unit in order: ``supported``, ``hallucinated``, ``unsure``, or None where the
-            rater said nothing.
-        nonce: Drawn once for the form as it was shown, 1 to 120 characters; sent again on every retry.
-        guideline_version: Of the instructions that the rater saw.
-        application_version: Of the program.
-        comment: Free text, at most 10,000 characters.
-    """
-
-    item_id: str
-    rater: str
-    correctness: int
-    thoroughness: int
-    overall: int
-    verdicts: tuple[str | None, ...]
-    nonce: str
-    guideline_version: str
-    application_version: str
-    comment: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,15 +64,12 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
         StorageError: If the database fails. After any of these nothing of the rating is stored, and the draft
             is as it was.
     """
-    _check_form(rating)
+    check_form(rating)
     now = now or datetime.now(UTC)
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rating.rater)
         item = find_item(connection, rating.item_id)
-        if len(rating.verdicts) != len(item.units):
-            raise InvalidRecordError(
-                f"item {item.id} has {len(item.units)} units, and {len(rating.verdicts)} verdicts were given"
-            )
+        asked = check_answers(connection, rating, item)
         earlier = find_by_nonce(connection, rating.nonce)
         if earlier is not None:
             if not _says_the_same(earlier, rating, item, rater_id):
@@ -115,7 +78,8 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
                     "open the item again to change them"
                 )
             return Receipt(earlier.receipt, earlier.saved_at, earlier.rating_id)
-        hold(connection, item.id, rater_id, lease=DEFAULT_LEASE, now=now)
+        # The lease does not matter: in this transaction the place becomes a finished one.
+        place = hold(connection, item.id, rater_id, lease=timedelta(minutes=1), now=now)
         receipt = _append(
             connection,
             item.id,
@@ -125,14 +89,23 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
             comment=rating.comment,
             guideline_version=rating.guideline_version,
             application_version=rating.application_version,
+            segmenter_version=item.segmenter_version or None,
+            active_seconds=rating.active_seconds,
         )
-        connection.execute(
-            insert(answers),
-            [
-                {"revision_id": receipt.rating_id, "question": question, "value": getattr(rating, question)}
-                for question in QUESTIONS
-            ],
-        )
+        if asked:
+            connection.execute(
+                insert(answers),
+                [
+                    {
+                        "revision_id": receipt.rating_id,
+                        "question": question.name,
+                        "value": rating.answers[question.name],
+                        "low": question.low,
+                        "high": question.high,
+                    }
+                    for question in asked
+                ],
+            )
         given = [verdict for verdict in _verdicts(rating, item) if verdict.verdict is not None]
         if given:
             connection.execute(
@@ -149,7 +122,7 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
                     for verdict in given
                 ],
             )
-        finish(connection, item.id, rater_id)
+        finish(connection, item.id, rater_id, place)
         connection.execute(delete(drafts).where(drafts.c.item_id == item.id, drafts.c.rater_id == rater_id))
     return receipt
 
@@ -180,114 +153,118 @@ def withdraw_rating(
         UnknownRecordError: If there is no current rating of this rater on this item.
         StorageError: If the database fails.
     """
+    now = now or datetime.now(UTC)
     with writing(engine) as connection:
-        rater_id = find_rater(connection, rater)
-        current = connection.execute(
-            select(current_ratings.c.guideline_version).where(
-                current_ratings.c.item_id == item_id, current_ratings.c.rater_id == rater_id
-            )
-        ).one_or_none()
-        if rater_id is None or current is None:
-            raise UnknownRecordError(f"there is no rating of item {item_id!r} by {rater!r}")
+        rater_id, current = _current(connection, rater, item_id)
         receipt = _append(
             connection,
             item_id,
             rater_id,
-            now=now or datetime.now(UTC),
+            now=now,
             nonce=new_id(),
             comment=reason,
             guideline_version=current.guideline_version,
             application_version=application_version,
             withdrawn=True,
         )
-        free(connection, item_id, rater_id)
+        free(connection, item_id, rater_id, now=now, reason=reason or None)
     return receipt
 
 
-def record_reveal(engine: Engine, rater: str, item_id: str, *, now: datetime | None = None) -> str:
-    """Write down that a rater is about to be shown the metric's score of an item.
+def undo_rating(
+    engine: Engine, rater: str, item_id: str, *, application_version: str, now: datetime | None = None
+) -> Receipt:
+    """Take the last thing that a rater submitted of an item back, as another revision.
 
-    To be called before the score leaves the server. Every rating saved later carries the time.
-
-    Args:
-        engine: From `open_database`.
-        rater: The rater's name; written down on the first visit.
-        item_id: The item.
-        now: The time; the clock's when None.
-
-    Returns:
-        When the score was first shown to this rater; UTC, ISO 8601.
-
-    Raises:
-        InvalidRecordError: If the name is empty, too long or holds control characters.
-        UnknownRecordError: If there is no such item.
-        StorageError: If the database fails.
-    """
-    with writing(engine) as connection:
-        rater_id = ensure_rater(connection, rater)
-        find_item(connection, item_id)
-        first: str | None = connection.scalar(_first_reveal(item_id, rater_id))
-        if first is None:
-            first = timestamp(now)
-            connection.execute(insert(reveals).values(item_id=item_id, rater_id=rater_id, revealed_at=first))
-    return first
-
-
-def revealed_at(engine: Engine, rater: str, item_id: str) -> str | None:
-    """Read when a rater was first shown the metric's score of an item.
+    A first rating is withdrawn and stays in the rater's hands; a changed one is as it was before the change.
+    What is taken back becomes the draft, so that nothing has to be entered again.
 
     Args:
         engine: From `open_database`.
         rater: The rater's name.
-        item_id: The item.
+        item_id: What was rated.
+        application_version: Of the program.
+        now: The time; the clock's when None.
 
     Returns:
-        The time, UTC, ISO 8601; None while the rater is blind to the score.
+        The receipt of the revision that takes back.
 
     Raises:
-        InvalidRecordError: If the name is empty, too long or holds control characters.
+        UnknownRecordError: If there is no current rating of this rater on this item.
         StorageError: If the database fails.
     """
-    with reading(engine) as connection:
-        rater_id = find_rater(connection, rater)
-        return None if rater_id is None else connection.scalar(_first_reveal(item_id, rater_id))
-
-
-def _check_form(rating: NewRating) -> None:
-    low, high = SCALE
-    for question in QUESTIONS:
-        value = getattr(rating, question)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise InvalidRecordError(f"{question} must be a whole number from {low} to {high}; got {value!r}")
-    for number, verdict in enumerate(rating.verdicts):
-        if verdict is not None and verdict not in VERDICTS:
-            raise InvalidRecordError(
-                f"the verdict on unit {number} must be one of {VERDICTS}; got {verdict!r}"
+    now = now or datetime.now(UTC)
+    with writing(engine) as connection:
+        rater_id, current = _current(connection, rater, item_id)
+        undone = read_rating(connection, current.id)
+        # Undoing what an undo has written therefore brings back what was undone.
+        before = connection.scalar(
+            select(revisions.c.id).where(
+                revisions.c.item_id == item_id,
+                revisions.c.rater_id == rater_id,
+                revisions.c.number == current.number - 1,
+                ~revisions.c.withdrawn,
             )
-    if not 1 <= len(rating.nonce) <= 120:
-        raise InvalidRecordError(f"a nonce has 1 to 120 characters; got {len(rating.nonce)}")
-    if len(rating.comment) > MAX_COMMENT_CHARACTERS or "\x00" in rating.comment:
-        raise InvalidRecordError(
-            f"a comment may have {MAX_COMMENT_CHARACTERS:,} characters, none of them NUL; this one has "
-            f"{len(rating.comment):,}"
         )
-    try:
-        rating.comment.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRecordError(f"the comment is not valid Unicode at character {error.start}") from error
-    if not rating.guideline_version or not rating.application_version:
-        raise InvalidRecordError("a rating needs the versions of the guideline and of the application")
+        receipt = _append(
+            connection,
+            item_id,
+            rater_id,
+            now=now,
+            nonce=new_id(),
+            comment="" if before is None else read_rating(connection, before).comment,
+            guideline_version=current.guideline_version,
+            application_version=application_version,
+            segmenter_version=current.segmenter_version,
+            withdrawn=before is None,
+        )
+        if before is None:
+            free(connection, item_id, rater_id, now=now)
+            hold(connection, item_id, rater_id, lease=timedelta(minutes=30), now=now)
+        else:
+            for table in (answers, verdicts):
+                copied = [column for column in table.c if column.name != "revision_id"]
+                connection.execute(
+                    insert(table).from_select(
+                        ["revision_id", *(column.name for column in copied)],
+                        select(literal(receipt.rating_id), *copied).where(table.c.revision_id == before),
+                    )
+                )
+        content = {
+            "answers": undone.answers,
+            "verdicts": [verdict.verdict for verdict in undone.verdicts],
+            "comment": undone.comment,
+        }
+        connection.execute(delete(drafts).where(drafts.c.item_id == item_id, drafts.c.rater_id == rater_id))
+        connection.execute(
+            insert(drafts).values(
+                item_id=item_id, rater_id=rater_id, content=json.dumps(content), saved_at=timestamp(now)
+            )
+        )
+    return receipt
+
+
+def _current(connection: Connection, rater: str, item_id: str) -> tuple[str, Row[Any]]:
+    rater_id = find_rater(connection, rater)
+    current = connection.execute(
+        select(current_ratings).where(
+            current_ratings.c.item_id == item_id, current_ratings.c.rater_id == rater_id
+        )
+    ).one_or_none()
+    if rater_id is None or current is None:
+        raise UnknownRecordError(f"there is no rating of item {item_id!r} by {rater!r}")
+    return rater_id, current
 
 
 def _verdicts(rating: NewRating, item: Item) -> tuple[Verdict, ...]:
-    pairs = zip(item.units, rating.verdicts, strict=True)
+    pairs = zip(item.units, rating.verdicts, strict=False)
     return tuple(Verdict(unit.start, unit.end, verdict) for unit, verdict in pairs)
 
 
 def _says_the_same(earlier: Rating, rating: NewRating, item: Item, rater_id: str) -> bool:
     return (
         (earlier.item_id, earlier.rater_id, earlier.comment) == (item.id, rater_id, rating.comment)
-        and all(getattr(earlier, question) == getattr(rating, question) for question in QUESTIONS)
+        and earlier.answers == dict(rating.answers)
         and earlier.verdicts == _verdicts(rating, item)
     )
 
@@ -299,17 +276,17 @@ def _append(
     *,
     now: datetime,
     withdrawn: bool = False,
-    **fields: str,
+    **fields: str | float | None,
 ) -> Receipt:
     """Add the next revision of a rater on an item, without its answers."""
     said = revisions.c.rater_id == rater_id
-    number, receipt_number, first_reveal = connection.execute(
+    number, receipt_number, revealed = connection.execute(
         select(
             select(func.max(revisions.c.number))
             .where(said, revisions.c.item_id == item_id)
             .scalar_subquery(),
             select(func.max(revisions.c.receipt)).where(said).scalar_subquery(),
-            _first_reveal(item_id, rater_id).scalar_subquery(),
+            first_reveal(item_id, rater_id).scalar_subquery(),
         )
     ).one()
     receipt = Receipt((receipt_number or 0) + 1, timestamp(now), new_id())
@@ -321,13 +298,9 @@ def _append(
             number=(number or 0) + 1,
             receipt=receipt.number,
             withdrawn=withdrawn,
-            metric_revealed_at=first_reveal,
+            metric_revealed_at=revealed,
             created_at=receipt.saved_at,
             **fields,
         )
     )
     return receipt
-
-
-def _first_reveal(item_id: str, rater_id: str) -> Select[str]:
-    return select(reveals.c.revealed_at).where(reveals.c.item_id == item_id, reveals.c.rater_id == rater_id)

@@ -230,7 +230,7 @@ def store_image(context: AppContext, inspection: Inspection) -> str:
         AnnotationError: If the store refuses.
         OSError: If the image cannot be written.
     """
-    from annotations.items import add_image
+    from annotations.images import add_image
     from app.pictures import pixel_sha256
     from specs_core.images import read_image
 

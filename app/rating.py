@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from annotations.assignment import claim_item, next_item, progress, release
 from annotations.assignment import save_draft as store_draft
-from annotations.items import get_image, get_item
+from annotations.images import get_image
+from annotations.items import get_item
 from annotations.raters import clean_name
+from annotations.reveals import record_reveal, revealed_at
 from annotations.revisions import Rating, ratings
 from annotations.scores import load_curve, scores_and_ratings
-from annotations.store import NewRating, record_reveal, revealed_at, save_rating
+from annotations.store import NewRating, save_rating
 from app.answers import (
     MAX_COMMENT_CHARACTERS,
     Answers,

@@ -16,7 +16,8 @@ from sqlalchemy import Engine
 from annotations.assignment import next_item
 from annotations.engine import open_database
 from annotations.errors import AnnotationError
-from annotations.items import add_image, add_item
+from annotations.images import add_image
+from annotations.items import add_item
 from annotations.revisions import ratings
 from annotations.store import NewRating, save_rating
 

@@ -17,11 +17,14 @@ from alembic.config import Config
 from sqlalchemy import Engine, create_engine
 
 from annotations.engine import open_database
-from annotations.items import add_image, add_item
+from annotations.images import add_image
+from annotations.items import add_item
 from annotations.store import NewRating
 
 CAPTION = "A red car. Above it flies a kite, blue and small."
 UNITS = [("A red car.", 0, 10), (" Above it flies a kite,", 10, 33), (" blue and small.", 33, 49)]
+
+SCALES = {"correctness": 2, "thoroughness": 4, "overall": 3}
 
 ItemMaker = Callable[..., str]
 RatingMaker = Callable[..., NewRating]
@@ -78,10 +81,9 @@ def make_rating() -> RatingMaker:
     nonces = iter(range(10**6))
 
     def make(item_id: str, rater: str = "Ada", **changes: object) -> NewRating:
+        given = {name: changes.pop(name, value) for name, value in SCALES.items()}
         values = {
-            "correctness": 2,
-            "thoroughness": 4,
-            "overall": 3,
+            "answers": given,
             "verdicts": ("supported", None, "hallucinated"),
             "nonce": f"nonce-{next(nonces)}",
             "guideline_version": "1",

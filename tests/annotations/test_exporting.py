@@ -26,7 +26,7 @@ def test_export_as_csv_has_a_row_for_each_rating_with_rater_and_versions(engine,
     rows = list(csv.DictReader(io.StringIO(exported(engine, format="csv"), newline="")))
     assert [row["rater"] for row in rows] == ["Ada", "Bo"]
     first = rows[0]
-    assert (first["correctness"], first["thoroughness"], first["overall"]) == ("2", "4", "3")
+    assert json.loads(first["answers"]) == {"correctness": 2, "thoroughness": 4, "overall": 3}
     assert (first["comment"], first["source"]) == ('a "quoted"\nline', "captioner, 7")
     assert (first["segmenter_version"], first["guideline_version"]) == ("test-1", "1")
     assert (first["application_version"], len(first["rater_id"])) == ("0.1.0", 32)
@@ -37,7 +37,7 @@ def test_export_as_json_lines_holds_the_text_as_it_is(engine, make_item, make_ra
     save_rating(engine, make_rating(make_item(), "Ada", comment="=1+1 🪁"))
     (line,) = exported(engine, format="jsonl").splitlines()
     row = json.loads(line)
-    assert (row["comment"], row["overall"], row["metric_revealed_at"]) == ("=1+1 🪁", 3, None)
+    assert (row["comment"], row["answers"]["overall"], row["metric_revealed_at"]) == ("=1+1 🪁", 3, None)
     assert [verdict["verdict"] for verdict in row["verdicts"]] == ["supported", None, "hallucinated"]
 
 
@@ -48,7 +48,7 @@ def test_export_of_all_revisions_has_the_replaced_and_withdrawn_ones_too(engine,
     withdraw_rating(engine, "Ada", item_id, application_version="0.1.0")
     assert exported(engine, format="jsonl") == ""
     rows = [json.loads(line) for line in exported(engine, format="jsonl", all_revisions=True).splitlines()]
-    assert [(row["number"], row["overall"], row["withdrawn"]) for row in rows] == [
+    assert [(row["number"], row["answers"].get("overall"), row["withdrawn"]) for row in rows] == [
         (1, 3, False),
         (2, 5, False),
         (3, None, True),

@@ -4,18 +4,11 @@ import pytest
 from sqlalchemy import func, select
 
 from annotations.assignment import next_item
+from annotations.campaigns import DEFAULT_OVERLAP
 from annotations.engine import reading
 from annotations.errors import InvalidRecordError, UnknownRecordError
-from annotations.items import (
-    DEFAULT_OVERLAP,
-    Unit,
-    add_image,
-    add_item,
-    delete_item,
-    get_image,
-    get_item,
-    restore_item,
-)
+from annotations.images import add_image, get_image
+from annotations.items import Unit, add_item, delete_item, get_item, restore_item
 from annotations.revisions import ratings
 from annotations.schema import images, items, units
 from annotations.scores import count
@@ -67,8 +60,9 @@ def test_add_item_reads_back_with_its_units(engine, make_item):
 
 def test_add_item_twice_is_one_item_that_keeps_its_first_values(engine, make_item):
     first = make_item(image=1, overlap=5, source="a")
-    assert make_item(image=1, overlap=2, source="b") == first
-    assert (get_item(engine, first).overlap, get_item(engine, first).source) == (5, "a")
+    assert make_item(image=1, overlap=2, source="a") == first
+    assert get_item(engine, first).overlap == 5
+    assert make_item(image=1, overlap=2, source="b") != first
     assert (stored(engine, items), stored(engine, units)) == (1, 3)
 
 
@@ -102,7 +96,7 @@ def test_add_item_counts_characters_beyond_the_basic_plane_as_one(engine, make_i
         ({"caption": "ab", "units": [("a", 0, 1), ("b", 1, 3)]}, "units end at 3|unit 1"),
         ({"caption": "a\x00", "units": [("a\x00", 0, 2)]}, "character NUL"),
         ({"caption": "a\ud800", "units": [("a\ud800", 0, 2)]}, "not valid Unicode at character 1"),
-        ({"segmenter_version": ""}, "1 to 120 characters"),
+        ({"segmenter_version": ""}, "give both or neither"),
         ({"overlap": 0}, "overlap of 0"),
     ],
 )

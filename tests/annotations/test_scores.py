@@ -6,8 +6,9 @@ import pytest
 
 from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.items import delete_item
+from annotations.reveals import record_reveal
 from annotations.scores import Counts, count, load_curve, save_scores, scores_and_ratings
-from annotations.store import record_reveal, save_rating, withdraw_rating
+from annotations.store import save_rating, withdraw_rating
 
 SHA = "f" * 64
 
@@ -35,7 +36,10 @@ def test_table_has_one_row_for_each_item_and_model_with_mean_answers(engine, mak
         (first, "scenes", 0.4),
         (second, "scenes", 0.6),
     ]
-    assert [(row.correctness, row.thoroughness, row.overall, row.raters) for row in rows] == [
+    assert [
+        (*(row.answers[name] for name in ("correctness", "thoroughness", "overall")), row.raters)
+        for row in rows
+    ] == [
         (1.5, 3.5, 3.5, 2),
         (1.5, 3.5, 3.5, 2),
         (5.0, 5.0, 4.0, 1),
@@ -52,7 +56,7 @@ def test_table_uses_the_current_ratings_only(engine, make_item, make_rating, sco
     save_rating(engine, make_rating(item_id, "Bo", overall=1))
     withdraw_rating(engine, "Bo", item_id, application_version="0.1.0")
     (row,) = scores_and_ratings(engine)
-    assert (row.overall, row.raters) == (4.0, 1)
+    assert (row.answers["overall"], row.raters) == (4.0, 1)
 
 
 def test_table_leaves_out_items_without_score_without_rating_or_deleted(
@@ -78,8 +82,8 @@ def test_table_of_blind_ratings_leaves_out_those_given_after_the_metric_was_show
     save_rating(engine, make_rating(item_id, "Bo", overall=5))
     (both,) = scores_and_ratings(engine)
     (blind,) = scores_and_ratings(engine, blind_only=True)
-    assert (both.overall, both.raters, both.revealed) == (3.0, 2, 1)
-    assert (blind.overall, blind.raters, blind.revealed) == (1.0, 1, 0)
+    assert (both.answers["overall"], both.raters, both.revealed) == (3.0, 2, 1)
+    assert (blind.answers["overall"], blind.raters, blind.revealed) == (1.0, 1, 0)
 
 
 def test_save_scores_again_replaces_the_row_of_the_same_weights(engine, make_item, make_rating, score):

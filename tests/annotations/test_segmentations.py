@@ -12,7 +12,8 @@ from sqlalchemy.exc import DatabaseError
 from annotations.cli import main
 from annotations.engine import open_database, reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
-from annotations.items import add_image, add_item, get_item
+from annotations.images import add_image
+from annotations.items import add_item, get_item
 from annotations.revisions import ratings
 from annotations.segmentations import corrected_version, read_segmentations, save_segmentation
 from annotations.store import save_rating
@@ -149,7 +150,7 @@ def test_database_of_the_first_version_keeps_its_ratings_and_takes_corrections(o
 
     engine = open_database(f"sqlite:///{path}")
     (rating,) = ratings(engine)
-    assert (rating.rater, rating.overall, rating.segmenter_version) == ("Ada", 3, "auto-1")
+    assert (rating.rater, rating.answers["overall"], rating.segmenter_version) == ("Ada", 3, "auto-1")
     assert [verdict.verdict for verdict in rating.verdicts] == ["supported", None, "hallucinated"]
     assert [unit.text for unit in get_item(engine, "i" * 32).units] == [text for text, _, _ in UNITS]
     save(engine, "f" * 32)

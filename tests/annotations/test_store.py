@@ -10,9 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, NonceReusedError, StorageError, UnknownRecordError
 from annotations.items import delete_item
+from annotations.reveals import record_reveal, revealed_at
 from annotations.revisions import Verdict, ratings
 from annotations.schema import answers, revisions
-from annotations.store import Receipt, record_reveal, revealed_at, save_rating, withdraw_rating
+from annotations.store import Receipt, save_rating, withdraw_rating
 
 CAPTION = "A red car. Above it flies a kite, blue and small."  # of the items that make_item adds
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -31,7 +32,7 @@ def test_save_rating_reads_back_as_it_was_given(engine, make_item, make_rating):
     receipt = save_rating(engine, make_rating(item_id, "Ada", comment="=1+1\n<b>bold</b>"), now=NOON)
     (rating,) = ratings(engine)
     assert receipt == Receipt(1, "2026-03-01T12:00:00.000000Z", rating.rating_id)
-    assert (rating.correctness, rating.thoroughness, rating.overall) == (2, 4, 3)
+    assert rating.answers == {"correctness": 2, "thoroughness": 4, "overall": 3}
     assert rating.verdicts == (
         Verdict(0, 10, "supported"),
         Verdict(10, 33, None),
@@ -96,9 +97,13 @@ def test_save_rating_again_is_a_revision_and_the_latest_one_counts(engine, make_
     save_rating(engine, make_rating(item_id, "Ada", overall=1))
     save_rating(engine, make_rating(item_id, "Ada", overall=5))
     save_rating(engine, make_rating(item_id, "Bo", overall=2))
-    assert [(rating.rater, rating.overall) for rating in ratings(engine)] == [("Ada", 5), ("Bo", 2)]
+    assert [(rating.rater, rating.answers.get("overall")) for rating in ratings(engine)] == [
+        ("Ada", 5),
+        ("Bo", 2),
+    ]
     history = [
-        (rating.rater, rating.number, rating.overall) for rating in ratings(engine, all_revisions=True)
+        (rating.rater, rating.number, rating.answers.get("overall"))
+        for rating in ratings(engine, all_revisions=True)
     ]
     assert history == [("Ada", 1, 1), ("Ada", 2, 5), ("Bo", 1, 2)]
 
@@ -121,7 +126,7 @@ def test_receipts_of_a_rater_count_from_one_over_all_items(engine, make_item, ma
         ({"overall": True}, "got True"),
         ({"overall": None}, "got None"),
         ({"verdicts": ("supported", "wrong", None)}, "unit 1 must be one of .* got 'wrong'"),
-        ({"verdicts": ("supported", None)}, "3 units, and 2 verdicts"),
+        ({"verdicts": ("supported", None)}, "3 units to be judged, and 2 verdicts"),
         ({"nonce": ""}, "1 to 120 characters; got 0"),
         ({"comment": "x" * 10_001}, "10,001"),
         ({"comment": "\x00"}, "NUL"),
@@ -194,11 +199,11 @@ def test_withdraw_rating_keeps_its_history_and_takes_it_out_of_the_current_ones(
     assert receipt.number == 2
     assert list(ratings(engine)) == []
     last = list(ratings(engine, all_revisions=True))[-1]
-    assert (last.withdrawn, last.overall, last.verdicts, last.comment) == (True, None, (), "wrong image")
+    assert (last.withdrawn, last.answers, last.verdicts, last.comment) == (True, {}, (), "wrong image")
     assert (last.number, last.application_version, last.guideline_version) == (2, "0.2.0", "1")
 
     save_rating(engine, make_rating(item_id, "Ada", overall=4))
-    assert [rating.overall for rating in ratings(engine)] == [4]
+    assert [rating.answers.get("overall") for rating in ratings(engine)] == [4]
 
 
 def test_withdraw_rating_that_is_not_there_or_withdrawn_names_it(engine, make_item, make_rating):
@@ -228,7 +233,7 @@ def test_ratings_beyond_one_batch_come_complete_and_in_order(engine, make_item, 
         save_rating(engine, make_rating(item_id, "Ada", overall=1 + step % 5))
     history = list(ratings(engine, all_revisions=True))
     assert [rating.receipt for rating in history] == list(range(1, 9))
-    assert all(rating.overall == 1 + step % 5 for step, rating in enumerate(history))
+    assert all(rating.answers.get("overall") == 1 + step % 5 for step, rating in enumerate(history))
     assert all(len(rating.verdicts) == 3 for rating in history)
 
 
@@ -239,7 +244,9 @@ def test_answer_off_its_scale_is_refused_by_the_database_too(engine, make_item, 
     def store() -> None:
         with writing(engine) as connection:
             connection.execute(
-                insert(answers).values(revision_id=receipt.rating_id, question="mood", value=value)
+                insert(answers).values(
+                    revision_id=receipt.rating_id, question="mood", value=value, low=1, high=5
+                )
             )
 
     with pytest.raises(IntegrityError, match="ck_answers_value_on_scale"):

@@ -9,9 +9,11 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 from sqlalchemy import Engine
 
 from annotations.engine import open_database
-from annotations.items import add_image, add_item, delete_item
+from annotations.images import add_image
+from annotations.items import add_item, delete_item
+from annotations.reveals import record_reveal
 from annotations.scores import save_scores
-from annotations.store import NewRating, record_reveal, save_rating
+from annotations.store import NewRating, save_rating
 from app.analysis import analyse, unscored_items
 
 SHA = "a" * 64

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from annotations.items import get_image, get_item
+from annotations.images import get_image
+from annotations.items import get_item
 from annotations.scores import count, load_curve
 from app.context import AppContext, open_context
 from app.inspection import Inspection, checked_caption, inspect_caption, store_item

@@ -13,10 +13,11 @@ from PIL import Image
 from annotations.assignment import next_item
 from annotations.engine import open_database
 from annotations.errors import InvalidRecordError, ItemFullError, NonceReusedError, UnknownRecordError
-from annotations.items import add_image, add_item
+from annotations.images import add_image
+from annotations.items import add_item
+from annotations.reveals import revealed_at
 from annotations.revisions import ratings
 from annotations.scores import save_scores, scores_and_ratings
-from annotations.store import revealed_at
 from app import rating
 from app.answers import FormError
 from app.context import AppContext

@@ -13,10 +13,12 @@ from sqlalchemy import Engine
 
 from annotations.assignment import next_item
 from annotations.engine import open_database
-from annotations.items import add_image, add_item
+from annotations.images import add_image
+from annotations.items import add_item
+from annotations.reveals import revealed_at
 from annotations.revisions import ratings
 from annotations.scores import save_scores, scores_and_ratings
-from annotations.store import NewRating, revealed_at, save_rating
+from annotations.store import NewRating, save_rating
 from app.pictures import PictureStore
 
 OpenPage = Callable[..., Page]

@@ -40,7 +40,7 @@ CURRENT_RATINGS = (
 KIND_COMPLETE = (
     "(kind = 'caption' AND caption IS NOT NULL AND caption_sha256 IS NOT NULL "
     "AND first_id IS NULL AND second_id IS NULL) OR "
-    "(kind = 'battle' AND caption IS NULL AND caption_sha256 IS NULL AND segmenter_version IS NULL "
+    "(kind = 'battle' AND caption IS NULL AND caption_sha256 IS NULL AND segmenter_version = '' "
     "AND first_id IS NOT NULL AND second_id IS NOT NULL AND first_id <> second_id)"
 )
 
@@ -61,6 +61,7 @@ def upgrade() -> None:
         "ALTER TABLE revisions ADD COLUMN active_seconds FLOAT "
         "CONSTRAINT ck_revisions_active_seconds_positive CHECK (active_seconds >= 0)"
     )
+    _fill_segmenter_versions()
     op.execute(CURRENT_RATINGS)
     _make_decisions()
     _make_triggers()
@@ -171,7 +172,6 @@ def _change_items() -> None:
         items.drop_constraint("uq_items_image_id", type_="unique")
         for name, size in (("caption", sa.Text()), ("caption_sha256", sa.String(64))):
             items.alter_column(name, existing_type=size, nullable=True)
-        items.alter_column("segmenter_version", existing_type=sa.String(120), nullable=True)
         items.add_column(_filled("campaign_id", sa.String(32), f"'{INSPECT_CAMPAIGN}'"))
         items.add_column(_filled("kind", sa.String(8), "'caption'"))
         items.add_column(_filled("role", sa.String(8), "'regular'"))
@@ -182,6 +182,7 @@ def _change_items() -> None:
             items.add_column(sa.Column(name, sa.String(32)))
         for name in ("gold", "external_id"):
             items.add_column(sa.Column(name, sa.Text()))
+    op.execute("UPDATE items SET source = '' WHERE source IS NULL")
     # What follows is not of the table as it was: the defaults go, and the constraints come.
     op.execute(
         "UPDATE items SET done = (SELECT count(*) FROM assignments AS a "
@@ -192,18 +193,18 @@ def _change_items() -> None:
     with op.batch_alter_table("items") as items:
         for name in ("campaign_id", "kind", "role", "priority", "weight", "done"):
             items.alter_column(name, server_default=None)
+        items.alter_column("source", existing_type=sa.Text(), nullable=False)
         items.create_foreign_key("fk_items_campaign_id", "campaigns", ["campaign_id"], ["id"])
         for name in ("first_id", "second_id"):
             items.create_foreign_key(f"fk_items_{name}", "items", [name], ["id"])
         items.create_unique_constraint("uq_items_campaign_id", ["campaign_id", "first_id", "second_id"])
+        items.create_unique_constraint(
+            "uq_items_content", ["campaign_id", "image_id", "caption_sha256", "segmenter_version", "source"]
+        )
         items.create_check_constraint(op.f("ck_items_role_known"), "role IN ('regular', 'training', 'gold')")
         items.create_check_constraint(op.f("ck_items_weight_positive"), "weight > 0")
         items.create_check_constraint(op.f("ck_items_done_within_overlap"), "done >= 0 AND done <= overlap")
         items.create_check_constraint(op.f("ck_items_kind_complete"), KIND_COMPLETE)
-    op.execute(
-        "CREATE UNIQUE INDEX uq_items_content ON items (campaign_id, image_id, caption_sha256, "
-        "coalesce(segmenter_version, ''), coalesce(source, ''))"
-    )
     op.execute(
         "CREATE INDEX ix_items_open ON items (campaign_id, role, priority, done, created_at, id) "
         "WHERE deleted_at IS NULL AND done < overlap"
@@ -236,6 +237,18 @@ def _change_answers() -> None:
         answers.create_check_constraint(op.f("ck_answers_value_on_scale"), "value BETWEEN low AND high")
 
 
+def _fill_segmenter_versions() -> None:
+    """Say of each revision what had cut its caption; until now an item could not be cut in another way."""
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    trigger = "revisions_append_only ON revisions" if is_postgres else "revisions_no_update"
+    op.execute(f"DROP TRIGGER {trigger}")
+    op.execute(
+        "UPDATE revisions SET segmenter_version = "
+        "(SELECT i.segmenter_version FROM items AS i WHERE i.id = revisions.item_id)"
+    )
+    _refuse_changes("revisions", ("update", "delete") if is_postgres else ("update",))
+
+
 def _make_decisions() -> None:
     op.create_table(
         "final_labels",
@@ -265,17 +278,21 @@ def _make_decisions() -> None:
 
 
 def _make_triggers() -> None:
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    # There the trigger of `answers` has stayed.
+    for table in APPEND_ONLY[1:] if is_postgres else APPEND_ONLY:
+        _refuse_changes(table, ("update", "delete"))
+
+
+def _refuse_changes(table: str, changes: tuple[str, ...]) -> None:
     if op.get_bind().dialect.name == "postgresql":
-        # The trigger of `answers` has stayed.
-        for table in APPEND_ONLY[1:]:
-            op.execute(
-                f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-                "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-            )
+        op.execute(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+        )
         return
-    for table in APPEND_ONLY:
-        for change in ("update", "delete"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{change} BEFORE {change.upper()} ON {table} "
-                f"BEGIN SELECT raise(ABORT, '{table} is append-only'); END"
-            )
+    for change in changes:
+        op.execute(
+            f"CREATE TRIGGER {table}_no_{change} BEFORE {change.upper()} ON {table} "
+            f"BEGIN SELECT raise(ABORT, '{table} is append-only'); END"
+        )

@@ -231,10 +231,16 @@ def test_claim_item_that_is_not_there_names_it_and_stores_nobody(engine):
 def test_assignment_holds_nothing_that_would_unblind_the_rater():
     assert {field.name for field in fields(Assignment)} == {
         "item_id",
+        "campaign_id",
+        "kind",
+        "training",
         "image_id",
         "caption",
         "units",
         "segmenter_version",
+        "sides",
+        "flipped",
+        "returned",
         "draft",
         "lease_expires_at",
     }

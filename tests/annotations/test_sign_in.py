@@ -86,7 +86,7 @@ def test_refusals_are_the_same_whatever_is_wrong_with_the_code(engine):
     good = invite(engine, "Ada", now=NOW)
     expired = invite(engine, "Ada", valid_for=timedelta(hours=1), now=NOW - timedelta(hours=1))
     revoked = invite(engine, "Bo", now=NOW)
-    revoke_invites(engine, find_person(engine, "Bo").id)
+    revoke_invites(engine, find_person(engine, "Bo").id, now=NOW)
     disabled = invite(engine, "Cy", now=NOW)
     disable(engine, find_person(engine, "Cy").id)
     unknown = write_code(*draw_code())
@@ -221,7 +221,7 @@ def test_code_revoked_while_it_was_compared_is_refused(engine, monkeypatch):
     ada = find_person(engine, "Ada").id
 
     def slow(code_hash: str, secret: str) -> bool:
-        revoke_invites(engine, ada)
+        revoke_invites(engine, ada, now=NOW)
         return compare(code_hash, secret)
 
     monkeypatch.setattr(module, "matches", slow)

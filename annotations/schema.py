@@ -39,7 +39,7 @@ VERDICTS: Final = ("supported", "hallucinated", "unsure")
 """What a rater may say of one detail unit."""
 
 ROLES: Final = ("rater", "adjudicator", "admin")
-"""What a person may be; each may do what those before it may."""
+"""What a person may be."""
 
 metadata = MetaData(
     naming_convention={

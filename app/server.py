@@ -43,8 +43,10 @@ def create_app(context: AppContext) -> FastAPI:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.api import NAMES, answer_wrong_arguments
+    from app.hub import hub_router
     from app.rate_limit import RateLimit, RequestLimit
     from app.security import Guard
+    from app.sessions import session_router
     from app.thumbnails import thumbnail_router
     from app.ui import build_ui, page_options
 
@@ -83,6 +85,8 @@ def create_app(context: AppContext) -> FastAPI:
         return FileResponse(path, headers={"cache-control": "private, max-age=86400, immutable"})
 
     app.include_router(thumbnail_router(context.pictures))
+    app.include_router(session_router(context))
+    app.include_router(hub_router(context))
 
     @app.api_route("/gradio_api/file=http{rest:path}", methods=["GET", "HEAD"])
     def fetched(rest: str) -> Response:
@@ -138,6 +142,14 @@ def _warm_up(context: AppContext) -> None:
         _LOG.warning("the default model is not ready yet: %s", error)
 
 
+def _first_admin_text(code: str, database: str) -> str:
+    return (
+        f"\n    Sign in as admin with this code: {code}\n"
+        "    It is valid for 7 days, and each start prints another one until an admin has signed in.\n"
+        f"    More with: specs-ratings invite NAME --database {database}\n"
+    )
+
+
 def _port_is_free(host: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -185,10 +197,12 @@ def main() -> int:
     import uvicorn
 
     from annotations.errors import AnnotationError
+    from annotations.invites import first_admin_code
     from app.context import open_context
 
     try:
         context = open_context(settings)
+        code = first_admin_code(context.engine)
     except (AnnotationError, OSError) as error:
         print(f"specs-lens: {error}", file=sys.stderr)
         return 2
@@ -203,6 +217,8 @@ def main() -> int:
         )
     )
     print(f"SPECS Lens: {settings.url}   (data in {settings.data}; Ctrl+C stops)", flush=True)
+    if code is not None:
+        print(_first_admin_text(code, context.engine.url.render_as_string()), flush=True)
     # A moment later, so that the page that is opened now is served first.
     warm_up = threading.Timer(3.0, _warm_up, args=(context,))
     warm_up.daemon = True

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
             else says is not.
         api_per_minute: Calls of the API that one client may make a minute; 0 turns the API off.
         events_per_minute: Other events that one client may send a minute, the page's own among them.
+        hub_raters: Users and organisations of the Hugging Face Hub whose accounts may rate, comma-separated;
+            ``*`` is everybody with an account. Counts in a Space with OAuth only.
+        hub_admins: Those whose accounts are admins.
         open_browser: Open the page in a browser after the start; by default only when started by hand.
     """
 
@@ -64,9 +67,13 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     api_per_minute: int = Field(default=30, ge=0)
     events_per_minute: int = Field(default=600, ge=1)
+    hub_raters: Annotated[tuple[str, ...], NoDecode] = ()
+    hub_admins: Annotated[tuple[str, ...], NoDecode] = ()
     open_browser: bool | None = None
 
-    @field_validator("allowed_hosts", "allowed_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "allowed_hosts", "allowed_origins", "trusted_proxies", "hub_raters", "hub_admins", mode="before"
+    )
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -79,6 +86,13 @@ class Settings(BaseSettings):
         for part in value:
             # Such as a name or "*", which would believe everybody.
             ipaddress.ip_network(part, strict=False)
+        return value
+
+    @field_validator("hub_admins", mode="after")
+    @classmethod
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in value:
+            raise ValueError("admins have to be named; '*' would make everybody one")
         return value
 
     @field_validator("db", "model", mode="before")

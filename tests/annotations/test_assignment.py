@@ -242,6 +242,7 @@ def test_assignment_holds_nothing_that_would_unblind_the_rater():
         "flipped",
         "returned",
         "draft",
+        "draft_saved_at",
         "lease_expires_at",
     }
 

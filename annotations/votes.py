@@ -7,7 +7,7 @@ the same one whenever somebody looks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, and_, case, exists, func, select
 
@@ -34,8 +34,7 @@ class Pool:
     total_ratings: int
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """One rater's answer to one question of one item, or verdict on one of its units.
 
     Attributes:
@@ -113,7 +112,7 @@ def read_answers(connection: Connection, item_ids: Sequence[str]) -> list[Answer
         .join(answers, answers.c.revision_id == current_ratings.c.id)
         .where(items.c.id.in_(item_ids))
     )
-    return [Answer(*row) for row in rows]
+    return [Answer._make(row) for row in rows]
 
 
 def read_verdicts(connection: Connection, item_ids: Sequence[str]) -> list[Answer]:

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from annotations.assignment import Assignment, claim_item, next_item, own_place, progress, release
-from annotations.assignment import save_draft as store_draft
 from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.campaigns import Campaign, get_campaign, list_campaigns
+from annotations.drafts import save_draft as store_draft
 from annotations.errors import UnknownRecordError
 from annotations.gold import check_gold, get_gold
 from annotations.images import get_image

@@ -98,6 +98,7 @@ def save_units(context: AppContext, shown: Inspection, rater: str) -> Inspection
         AnnotationError: If the name will not do or the store refuses. Nothing of the version is stored then.
         OSError: If the image cannot be written.
     """
+    from annotations.raters import clean_name
     from annotations.segmentations import save_segmentation
 
     cut = shown.cut
@@ -105,6 +106,7 @@ def save_units(context: AppContext, shown: Inspection, rater: str) -> Inspection
         raise FormError("These are the automatic units, which need no saving. Edit them first.")
     if cut.key:
         return shown
+    rater = clean_name(rater)
     base = next(known for known in (shown.automatic, *shown.saved) if known.version == cut.based_on)
     stored = save_segmentation(
         context.engine,

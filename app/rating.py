@@ -7,8 +7,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from annotations.assignment import Assignment, claim_item, next_item, own_place, progress, release
-from annotations.assignment import save_draft as store_draft
+from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.campaigns import Campaign, get_campaign, list_campaigns
+from annotations.drafts import save_draft as store_draft
 from annotations.errors import UnknownRecordError
 from annotations.gold import check_gold, get_gold
 from annotations.images import get_image
@@ -29,6 +30,7 @@ from app.answers import (
     read_text,
     storable,
 )
+from app.inspection import store_item
 from app.item_cuts import ensure_cut
 from app.item_scores import curve_view, score_item, stored_curve
 from app.markdown import to_html
@@ -36,9 +38,26 @@ from app.rating_forms import asked_of, form_content, question_view, resumed, to_
 
 if TYPE_CHECKING:
     from app.context import AppContext
+    from app.inspection import Inspection
 
 MAX_REASON_CHARACTERS: Final = 200
 _SHOWN_OF_A_CAPTION: Final = 80
+
+
+def send_to_be_rated(context: AppContext, shown: Inspection, rater: str) -> str:
+    """Store the caption that Inspect shows as one to be rated, and return the item's id.
+
+    Whoever sends it has seen its curve, which is written down first.
+
+    Raises:
+        CaptionError: If the units are corrected and not saved.
+        SpecsError: If the image has gone from the server's cache.
+        AnnotationError: If the store refuses.
+        OSError: If the image cannot be written.
+    """
+    item_id = store_item(context, shown, campaign_id=INSPECT_CAMPAIGN)
+    record_reveal(context.engine, rater, item_id)
+    return item_id
 
 
 def campaign_list(context: AppContext, rater: str) -> list[dict[str, Any]]:
@@ -109,7 +128,7 @@ def open_view(context: AppContext, rater: str, payload: object) -> dict[str, Any
     campaign = get_campaign(context.engine, item.campaign_id)
     if campaign.deleted_at is not None:
         raise UnknownRecordError(f"there is no item {item.id!r}, or it was deleted")
-    if campaign.paused_at is not None and _current_rating(context, rater, item.id) is None:
+    if campaign.paused_at is not None and not has_rated(context, rater, item.id):
         raise FormError(f"The campaign “{campaign.name}” is paused; open this caption when it goes on.")
     return _form_view(context, rater, claim_item(context.engine, rater, item.id))
 
@@ -265,13 +284,22 @@ def reveal(context: AppContext, rater: str, payload: object) -> dict[str, Any]:
     return {"item": item.id, **curve_view(record)}
 
 
+def has_rated(context: AppContext, rater: str, item_id: str) -> bool:
+    """Tell whether a rater has submitted a rating of an item and not withdrawn it.
+
+    Raises:
+        AnnotationError: If the database fails.
+    """
+    return _current_rating(context, rater, item_id) is not None
+
+
 def may_see_curve(context: AppContext, rater: str, item: Item) -> bool:
     """Tell whether a rater may see the score of an item: it is rated, or its campaign is not a blind one.
 
     Raises:
         AnnotationError: If the database fails.
     """
-    if _current_rating(context, rater, item.id) is not None:
+    if has_rated(context, rater, item.id):
         return True
     # Of a caption that was not given to this rater nobody needs the score, blind campaign or not.
     is_blind = get_campaign(context.engine, item.campaign_id).blind

@@ -45,6 +45,7 @@ def create_app(context: AppContext) -> FastAPI:
     from app.api import NAMES, answer_wrong_arguments
     from app.hub import hub_router
     from app.rate_limit import RateLimit, RequestLimit
+    from app.rating_api import rating_router
     from app.security import Guard
     from app.sessions import session_router
     from app.thumbnails import thumbnail_router
@@ -87,6 +88,7 @@ def create_app(context: AppContext) -> FastAPI:
     app.include_router(thumbnail_router(context.pictures))
     app.include_router(session_router(context))
     app.include_router(hub_router(context))
+    app.include_router(rating_router(context))
 
     @app.api_route("/gradio_api/file=http{rest:path}", methods=["GET", "HEAD"])
     def fetched(rest: str) -> Response:

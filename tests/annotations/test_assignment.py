@@ -14,12 +14,11 @@ from annotations.assignment import (
     Assignment,
     Progress,
     claim_item,
-    load_draft,
     next_item,
     progress,
     release,
-    save_draft,
 )
+from annotations.drafts import load_draft, save_draft
 from annotations.engine import open_database, reading
 from annotations.errors import AnnotationError, InvalidRecordError, ItemFullError, UnknownRecordError
 from annotations.schema import assignments, drafts, raters

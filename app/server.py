@@ -42,6 +42,7 @@ def create_app(context: AppContext) -> FastAPI:
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
+    from app.admin_api import admin_router
     from app.api import NAMES, answer_wrong_arguments
     from app.hub import hub_router
     from app.rate_limit import RateLimit, RequestLimit
@@ -87,6 +88,7 @@ def create_app(context: AppContext) -> FastAPI:
 
     app.include_router(thumbnail_router(context.pictures))
     app.include_router(session_router(context))
+    app.include_router(admin_router(context))
     app.include_router(hub_router(context))
     app.include_router(rating_router(context))
 

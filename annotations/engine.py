@@ -1,5 +1,6 @@
 """Open the rating database: settings, transactions, migrations, and storage errors in plain words."""
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -13,17 +14,21 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, TimeoutError
 
 from annotations.errors import InvalidRecordError, NewerDatabaseError, StorageError
+from annotations.postgres import advice_on, create_postgres, refuse_encoding
 
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 """How long a connection waits for another one's write before it gives up."""
 
-# Any constant will do, as long as every process of this program uses the same one.
-_POSTGRES_WRITE_LOCK: Final = 5_377_203_511
+POOL_TIMEOUT_SECONDS: Final = 30.0
+"""How long a request waits while all of the engine's connections are in use."""
 
 _APPLICATION_ID: Final = int.from_bytes(b"SPCL")
+
+# In an address that cannot be parsed: all between the first colon and the last at sign.
+_PASSWORD: Final = re.compile(r"(?<=:).*(?=@)", re.DOTALL)
 
 _ADVICE: Final = {
     "SQLITE_FULL": "the disk is full; free some space and try again",
@@ -43,7 +48,8 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
     The version, the integrity and the origin of an existing database are checked before anything is written.
 
     Args:
-        url: A SQLAlchemy URL: ``sqlite:////folder/specs.sqlite3`` for one file, or ``postgresql+psycopg://...``.
+        url: A SQLAlchemy URL: ``sqlite:////folder/specs.sqlite3`` for one file, or
+            ``postgresql://user:password@host/name`` for a server.
         must_exist: Whether a SQLite file that is not there is an error instead of a new database.
 
     Returns:
@@ -87,10 +93,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
         StorageError: If the database fails.
     """
     with _plain_errors(engine), engine.connect() as connection:
-        options: dict[str, Any] = {"specs_read_only": True}
-        if engine.dialect.name == "postgresql":
-            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        connection = connection.execution_options(**options)
+        connection = connection.execution_options(specs_read_only=True)
         with connection.begin():
             yield connection
 
@@ -121,16 +124,17 @@ def _create(url: str, *, must_exist: bool) -> Engine:
     try:
         parsed = make_url(url)
         dialect = parsed.get_backend_name()
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise InvalidRecordError(
-            f"{url!r} is not a database URL; write for example sqlite:////folder/specs.sqlite3"
+            f"{_PASSWORD.sub('***', url)!r} is not a database URL; write for example "
+            "sqlite:////folder/specs.sqlite3"
         ) from error
     if dialect == "sqlite":
         return _create_sqlite(parsed, must_exist=must_exist)
     if dialect == "postgresql":
-        return _create_postgres(parsed)
+        return create_postgres(parsed, pool_timeout=POOL_TIMEOUT_SECONDS)
     raise InvalidRecordError(
-        f"database {dialect!r} is not supported; give a URL that begins with sqlite:/// or postgresql+psycopg://"
+        f"database {dialect!r} is not supported; give a URL that begins with sqlite:/// or postgresql://"
     )
 
 
@@ -153,6 +157,7 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        pool_timeout=POOL_TIMEOUT_SECONDS,
         execution_options={"specs_write_queue": threading.Lock()},
     )
 
@@ -172,26 +177,6 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
     return engine
 
 
-def _create_postgres(url: URL) -> Engine:
-    try:
-        engine = create_engine(
-            url, pool_pre_ping=True, execution_options={"specs_write_queue": threading.Lock()}
-        )
-    except (ImportError, NoSuchModuleError) as error:
-        raise StorageError(
-            f"the driver for {url.drivername} is not installed; run: pip install 'psycopg[binary]'"
-        ) from error
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # One writer at a time, as SQLite has it: the overlap cap rests on counting other people's rows, which
-        # row locks alone do not protect.
-        if not connection.get_execution_options().get("specs_read_only", False):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_WRITE_LOCK})")
-
-    return engine
-
-
 def _alembic_config() -> Config:
     config = Config()
     # "%" begins an interpolation in alembic's configuration and may stand in a folder's name.
@@ -206,6 +191,8 @@ def _refuse_foreign(engine: Engine) -> None:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
                 raise StorageError(f"cannot use {name}: {_ADVICE['SQLITE_CORRUPT']} ({found})")
+        else:
+            refuse_encoding(connection)
         tables = inspect(connection).get_table_names()
         if not tables:
             return
@@ -255,6 +242,8 @@ def _plain_errors(engine: Engine) -> Iterator[None]:
 
 def _sentence(engine: Engine, error: BaseException | None) -> str:
     name = engine.url.render_as_string()
+    if engine.dialect.name == "postgresql":
+        return f"cannot use {name}: {advice_on(error)}"
     code = getattr(error, "sqlite_errorname", "")
     for prefix, advice in _ADVICE.items():
         if code.startswith(prefix):

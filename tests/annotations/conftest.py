@@ -1,16 +1,22 @@
 """A database for each test, and short ways to fill it.
 
-The tests run on SQLite; with SPECS_TEST_DATABASE set to the URL of an empty PostgreSQL database (which they
-wipe) the same tests run there.
+A test that takes `engine` or `database_url` runs twice, on SQLite and on PostgreSQL. The server is started by
+the tests and ends with them; where PostgreSQL is not installed its half is skipped.
 """
 
 import os
+import pwd
 import shutil
+import subprocess
+import tempfile
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, Row, create_engine
 
 from annotations.engine import open_database
 from annotations.items import add_image, add_item
@@ -23,6 +29,149 @@ ItemMaker = Callable[..., str]
 RatingMaker = Callable[..., NewRating]
 
 
+@dataclass
+class PostgresServer:
+    """A server of the tests' own, reached through a socket in its folder and over no network.
+
+    `specs` owns the databases and needs no password; `ada` needs `open-sesame`.
+    """
+
+    programs: Path
+    folder: Path
+    user: str | None  # whom it runs as; None: whoever runs the tests
+    process: subprocess.Popen[bytes] | None = None
+    numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
+
+    def run(self, program: str, *arguments: object) -> str:
+        command = [str(self.programs / program), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **self.owner())
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def owner(self) -> dict[str, Any]:
+        """Whom to start programs as: PostgreSQL's refuse to run as root."""
+        account = pwd.getpwnam(self.user) if self.user else None
+        as_another = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+        return {"cwd": self.folder, "env": {"PATH": os.defpath, "LC_ALL": "C"}, **as_another}
+
+    def start(self, **settings: object) -> None:
+        options = {"listen_addresses": "", "unix_socket_directories": self.folder, **settings}
+        words = ["-D", "data"] + [f"--{name}={value}" for name, value in options.items()]
+        # The shell ends the server when the tests are gone, however they ended: then its input is closed.
+        script = '"$@" & server=$!; cat >&2; "$0" stop -s -m fast -D data; wait $server'
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                ["/bin/sh", "-c", script, self.programs / "pg_ctl", self.programs / "postgres", *words],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                **self.owner(),
+            )
+        patience = time.monotonic() + 60
+        while "ready" not in self.state():
+            if time.monotonic() > patience or self.process.poll() is not None:
+                raise RuntimeError("PostgreSQL does not start: " + (self.folder / "log").read_text())
+            time.sleep(0.02)
+
+    def state(self) -> str:
+        """What the server writes about itself; its last line is `ready` once it takes connections."""
+        file = self.folder / "data" / "postmaster.pid"
+        return file.read_text() if file.exists() else ""
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait(60)
+            self.process = None
+
+    def url(self, name: str, login: str = "specs") -> str:
+        return f"postgresql://{login}@/{name}?host={self.folder}"
+
+    def administer(self, *statements: str, database: str = "postgres") -> list[Row[Any]]:
+        """Run statements as the server's superuser, each by itself; return the rows of the last one."""
+        engine = create_engine(
+            f"postgresql+pg8000://postgres@/{database}",
+            connect_args={"unix_sock": f"{self.folder}/.s.PGSQL.5432", "ssl_context": False},
+            isolation_level="AUTOCOMMIT",
+        )
+        with engine.connect() as connection:
+            results = [connection.exec_driver_sql(statement) for statement in statements]
+            rows = list(results[-1]) if results[-1].returns_rows else []
+        engine.dispose()
+        return rows
+
+    def new_database(self) -> str:
+        """Make a database without tables that `specs` owns; return its name."""
+        name = f"test_{next(self.numbers)}"
+        self.administer(f"CREATE DATABASE {name} OWNER specs")
+        return name
+
+
+@pytest.fixture(scope="session")
+def new_server() -> Iterator[Callable[..., PostgresServer]]:
+    """Make and start servers; each has a folder of its own, and all end with the session."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    programs = installed[-1] if installed else Path(shutil.which("initdb") or "nowhere/initdb").parent
+    if not (programs / "initdb").exists():
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    user = None
+    if os.geteuid() == 0:
+        names = {account.pw_name for account in pwd.getpwall()}
+        user = next((name for name in ("postgres", "nobody") if name in names), None)
+        if user is None:
+            pytest.skip("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+    servers = []
+
+    def new(**settings: object) -> PostgresServer:
+        # Not in pytest's folder, which only the user who runs the tests can enter. A socket's path is short.
+        folder = Path(tempfile.mkdtemp(prefix="specs-pg-"))
+        server = PostgresServer(programs, folder, user)
+        servers.append(server)
+        if user:
+            shutil.chown(folder, user)
+        server.run(
+            "initdb", "-D", "data", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "-A", "trust"
+        )
+        access = "local all ada scram-sha-256\nlocal all all trust\n"
+        (folder / "data" / "pg_hba.conf").write_text(access)
+        server.start(**settings)
+        server.administer("CREATE ROLE specs LOGIN", "CREATE ROLE ada LOGIN PASSWORD 'open-sesame'")
+        return server
+
+    yield new
+    for server in servers:
+        server.stop()
+        shutil.rmtree(server.folder)
+
+
+@pytest.fixture(scope="session")
+def server(new_server: Callable[..., PostgresServer]) -> PostgresServer:
+    """One server for all tests of a process; nothing that it holds has to outlive a crash."""
+    return new_server(fsync="off", synchronous_commit="off", full_page_writes="off")
+
+
+@pytest.fixture(scope="session")
+def reset_database(server: PostgresServer) -> Callable[[], str]:
+    """Bring one database back to what it was when it was new: 8 ms, where a new one takes 60 to 200."""
+    name = server.new_database()
+    open_database(server.url(name)).dispose()
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    names = [row.tablename for row in server.administer(tables, database=name)]
+    copies = [f"CREATE TABLE original.{table} AS TABLE public.{table}" for table in names]
+    server.administer("CREATE SCHEMA original", *copies, database=name)
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    restore = [f"DELETE FROM public.{t}; INSERT INTO public.{t} TABLE original.{t}" for t in names]
+    # As a replica: without the triggers and foreign keys that keep all others from altering what was said.
+    statement = "; ".join(["SET session_replication_role = replica", *restore])
+
+    def reset() -> str:
+        server.administer(f"{others} AND pid <> pg_backend_pid()", statement, database=name)
+        return server.url(name)
+
+    return reset
+
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with all tables and no rows; copying it is faster than migrating anew."""
@@ -31,19 +180,32 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """What the ratings are kept in: a test that takes a database runs on each."""
+    return request.param
+
+
 @pytest.fixture
-def database_url(tmp_path: Path, empty_database: Path) -> str:
-    server = os.environ.get("SPECS_TEST_DATABASE")
-    if server:
-        engine = create_engine(server)
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA public")
-        engine.dispose()
-        return server
-    path = tmp_path / "specs.sqlite3"
-    shutil.copy(empty_database, path)
+def database_url(backend: str, request: pytest.FixtureRequest) -> str:
+    """A database with all tables and no rows."""
+    if backend == "postgresql":
+        return request.getfixturevalue("reset_database")()
+    path = request.getfixturevalue("tmp_path") / "specs.sqlite3"
+    shutil.copy(request.getfixturevalue("empty_database"), path)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def new_url(backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a database of this test's own that holds no tables yet."""
+    if backend == "sqlite":
+        yield f"sqlite:///{request.getfixturevalue('tmp_path') / 'new.sqlite3'}"
+        return
+    server = request.getfixturevalue("server")
+    name = server.new_database()
+    yield server.url(name)
+    server.administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ POOL_TIMEOUT_SECONDS: Final = 30.0
 
 _APPLICATION_ID: Final = int.from_bytes(b"SPCL")
 
+_VERSION: Final = re.compile(r"\d{4}")
+
 # In an address that cannot be parsed: all between the first colon and the last at sign.
 _PASSWORD: Final = re.compile(r"(?<=:).*(?=@)", re.DOTALL)
 
@@ -186,27 +188,27 @@ def _alembic_config() -> Config:
 
 def _refuse_foreign(engine: Engine) -> None:
     name = engine.url.render_as_string()
+    ours = True
     with reading(engine) as connection:
         if engine.dialect.name == "sqlite":
+            ours = connection.exec_driver_sql("PRAGMA application_id").scalar_one() in (0, _APPLICATION_ID)
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
                 raise StorageError(f"cannot use {name}: {_ADVICE['SQLITE_CORRUPT']} ({found})")
         else:
             refuse_encoding(connection)
-        tables = inspect(connection).get_table_names()
-        if not tables:
-            return
-        if "alembic_version" not in tables:
-            raise StorageError(
-                f"cannot use {name}: it belongs to another program, with tables such as {min(tables)!r}"
-            )
+        tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
         version = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
-    if version is not None and version not in known:
+    if ours and version is not None and _VERSION.fullmatch(version) and version > max(known):
         raise NewerDatabaseError(
             f"{name} is at version {version}, and this program knows versions up to {max(known)}; "
             "update the program, or give another database"
         )
+    # Other programs use alembic too: its table alone, or a version of the same name, makes no database ours.
+    if not ours or (version is None and tables) or (version is not None and "revisions" not in tables):
+        example = f", with tables such as {min(tables)!r}" if tables else ""
+        raise StorageError(f"cannot use {name}: it belongs to another program{example}")
 
 
 def _switch_to_write_ahead_log(engine: Engine) -> None:

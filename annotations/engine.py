@@ -1,5 +1,6 @@
 """Open the rating database: settings, transactions, migrations, and storage errors in plain words."""
 
+import os
 import re
 import sqlite3
 import threading
@@ -147,8 +148,12 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
             "sqlite:////folder/specs.sqlite3"
         )
     if not url.database.startswith("file:"):
-        if must_exist and not Path(url.database).exists():
+        exists = Path(url.database).exists()
+        if must_exist and not exists:
             raise StorageError(f"there is no database {url.database}")
+        if exists and os.access(url.database, os.R_OK) and not os.access(url.database, os.W_OK):
+            # SQLite would find out too, and leave the two files of a write-ahead log beside it.
+            raise StorageError(f"cannot use {url.render_as_string()}: {_ADVICE['SQLITE_READONLY']}")
         folder = Path(url.database).absolute().parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -194,7 +199,9 @@ def _refuse_foreign(engine: Engine) -> None:
             ours = connection.exec_driver_sql("PRAGMA application_id").scalar_one() in (0, _APPLICATION_ID)
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
-                raise StorageError(f"cannot use {name}: {_ADVICE['SQLITE_CORRUPT']} ({found})")
+                raise StorageError(
+                    f"cannot use {name}: {_ADVICE['SQLITE_CORRUPT']} ({found.splitlines()[-1]})"
+                )
         else:
             refuse_encoding(connection)
         tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
@@ -206,7 +213,8 @@ def _refuse_foreign(engine: Engine) -> None:
             "update the program, or give another database"
         )
     # Other programs use alembic too: its table alone, or a version of the same name, makes no database ours.
-    if not ours or (version is None and tables) or (version is not None and "revisions" not in tables):
+    empty = version is None and not tables
+    if not ours or not (empty or (version in known and "revisions" in tables)):
         example = f", with tables such as {min(tables)!r}" if tables else ""
         raise StorageError(f"cannot use {name}: it belongs to another program{example}")
 

@@ -93,7 +93,7 @@ def create_postgres(url: URL, *, pool_timeout: float) -> Engine:
         error = context.original_exception
         if _sqlstate(error).startswith(_FATAL):
             context.is_disconnect = True
-        if _sqlstate(error).startswith(_BROKEN_RULE):
+        if _sqlstate(error).startswith(_BROKEN_RULE) and isinstance(error.args[0], dict):
             return IntegrityError(context.statement, context.parameters, error)
         return None
 
@@ -139,8 +139,12 @@ def _sqlstate(error: BaseException | None) -> str:
 
 def _fields(error: BaseException | None) -> Mapping[str, str]:
     """Return what the server said, by the letters of its protocol: C the code, M the message."""
-    first = error.args[0] if error is not None and error.args else None
-    return first if isinstance(first, dict) else {}
+    # The server says why and closes; a driver that then writes meets the closed line and raises that instead.
+    while error is not None:
+        if error.args and isinstance(error.args[0], dict):
+            return error.args[0]
+        error = error.__cause__ or error.__context__
+    return {}
 
 
 def _connect_options(url: URL) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Databases of earlier versions, with what people put into them, brought up to date.
 
 `versions/NNNN.sql` holds rows as a program of that version wrote them, in SQL that both databases take, one
-statement a line: only what the version added, since the files of all earlier versions are run before it. A new
-migration needs a new file; an old one is never altered.
+statement a line: only what the version added, since the files of all earlier versions are run before it. A
+new migration needs a new file; an old one is never altered.
 """
 
 import shutil

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, TimeoutErr
 
 from annotations.errors import InvalidRecordError, NewerDatabaseError, StorageError
 from annotations.postgres import advice_on, create_postgres, refuse_encoding
+from annotations.write_ahead_log import is_damaged
 
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 """How long a connection waits for another one's write before it gives up."""
@@ -161,6 +162,11 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
             raise StorageError(
                 f"cannot make the folder {folder} for the database: {error.strerror}"
             ) from error
+        if is_damaged(Path(url.database)):
+            raise StorageError(
+                f"cannot use {url.render_as_string()}: its write-ahead log {Path(url.database).name}-wal is "
+                "damaged; restore both from a backup, or move the log away and lose the latest ratings"
+            )
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS},

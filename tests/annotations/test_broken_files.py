@@ -212,3 +212,68 @@ def test_file_that_another_program_damages_while_it_is_open_says_so(
         reading(engine) as connection,
     ):
         connection.exec_driver_sql("SELECT * FROM revisions").all()
+
+
+@pytest.fixture
+def crashed(path: Path, tmp_path: Path) -> Path:
+    """A database as a crash leaves it: twenty more images, all of them in the log only."""
+    engine = open_database(f"sqlite:///{path}")
+    with engine.connect() as keeps_the_log_open:
+        for number in range(20):
+            add_image(engine, sha256=f"{number:064x}", filename="a.png", width=2, height=3)
+        copy = tmp_path / "crashed"
+        copy.mkdir()
+        for name in (path.name, f"{path.name}-wal"):
+            shutil.copy(path.with_name(name), copy / name)
+        assert not keeps_the_log_open.closed
+    engine.dispose()
+    return copy / path.name
+
+
+def spoil(path: Path, *, at: int, length: int = 8) -> None:
+    log = path.with_name(path.name + "-wal")
+    content = log.read_bytes()
+    at %= len(content)
+    log.write_bytes(
+        content[:at] + bytes(255 - byte for byte in content[at : at + length]) + content[at + length :]
+    )
+
+
+def test_database_after_a_crash_has_all_that_was_committed(crashed):
+    open_database(f"sqlite:///{crashed}").dispose()
+    assert images_in(crashed) == 21
+
+
+@pytest.mark.parametrize(
+    ("at", "length"),
+    [(0, 4), (16, 8), (32 + 24 + 100, 8), (32 + 24 + 4096 + 8, 8), (20_000, 1), (20_000, 9_000)],
+)
+def test_damaged_log_says_so_and_nothing_is_touched(crashed, at, length):
+    spoil(crashed, at=at, length=length)
+    before = everything_in(crashed.parent)
+    with pytest.raises(StorageError, match=r"its write-ahead log specs.sqlite3-wal is damaged; restore both"):
+        open_database(f"sqlite:///{crashed}")
+    assert everything_in(crashed.parent) == before
+
+
+def test_log_that_a_crash_left_unfinished_opens_with_every_transaction_before_it(crashed):
+    spoil(crashed, at=-100)
+    open_database(f"sqlite:///{crashed}").dispose()
+    assert images_in(crashed) == 20
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_log_that_is_cut_opens_with_whole_transactions_only(crashed, part):
+    log = crashed.with_name(crashed.name + "-wal")
+    log.write_bytes(log.read_bytes()[: int(part * log.stat().st_size)])
+    open_database(f"sqlite:///{crashed}").dispose()
+    assert 1 <= images_in(crashed) < 21
+
+
+def test_log_of_a_database_that_is_in_use_is_never_taken_for_damaged(path):
+    engine = open_database(f"sqlite:///{path}")
+    for number in range(30):
+        add_image(engine, sha256=f"{number:064x}", filename="x" * 40_000, width=2, height=3)
+        open_database(f"sqlite:///{path}").dispose()
+    engine.dispose()
+    assert images_in(path) == 31

@@ -37,9 +37,6 @@ _ADVICE: Final = {
 }
 _UNREACHABLE: Final = "the server cannot be reached; check that it runs, and host and port in the URL"
 
-# The server ends the connection with these; the driver tells only that it is closed, one call too late.
-_FATAL: Final = ("57P01", "57P02", "57P03", "08")
-
 # A constraint, and what the schema's triggers raise. The driver tells only a breach of uniqueness apart.
 _BROKEN_RULE: Final = ("23", "P0001")
 
@@ -81,7 +78,7 @@ def create_postgres(url: URL, *, pool_timeout: float) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if connection.get_execution_options().get("specs_read_only", False):
-            # For this transaction only. The driver's own setting is the session's and takes four round trips.
+            # For this transaction only; the driver's own setting is the session's and has to be put back.
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         else:
             # One writer at a time, as SQLite has it: the overlap cap rests on counting other people's rows,
@@ -91,8 +88,6 @@ def create_postgres(url: URL, *, pool_timeout: float) -> Engine:
     @event.listens_for(engine, "handle_error", retval=True)
     def _name(context: ExceptionContext) -> IntegrityError | None:
         error = context.original_exception
-        if _sqlstate(error).startswith(_FATAL):
-            context.is_disconnect = True
         if _sqlstate(error).startswith(_BROKEN_RULE) and isinstance(error.args[0], dict):
             return IntegrityError(context.statement, context.parameters, error)
         return None

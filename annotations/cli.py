@@ -1,4 +1,4 @@
-"""The ``specs-ratings`` command: take ratings out of the database."""
+"""The ``specs-ratings`` command: take ratings out of the database, and back it up."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from annotations.backup_cli import add_commands
 from annotations.errors import AnnotationError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_places(corrected)
     corrected.set_defaults(run=_segmentations)
+    add_commands(commands)
     return parser
 
 

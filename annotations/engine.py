@@ -23,7 +23,8 @@ BUSY_TIMEOUT_SECONDS: Final = 5.0
 # Any constant will do, as long as every process of this program uses the same one.
 _POSTGRES_WRITE_LOCK: Final = 5_377_203_511
 
-_APPLICATION_ID: Final = int.from_bytes(b"SPCL")
+APPLICATION_ID: Final = int.from_bytes(b"SPCL")
+"""What SQLite files of this program carry in their header."""
 
 _ADVICE: Final = {
     "SQLITE_FULL": "the disk is full; free some space and try again",
@@ -63,7 +64,7 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
         with writing(engine) as connection:
             if engine.dialect.name == "sqlite":
                 # Marks the file as ours, and fails on a read-only one, on which BEGIN IMMEDIATE does not.
-                connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+                connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             config = _alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -115,6 +116,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
     queue = engine.get_execution_options()["specs_write_queue"]
     with _plain_errors(engine), queue, engine.begin() as connection:
         yield connection
+
+
+def known_versions() -> frozenset[str]:
+    """Return the versions of the tables that this program can bring up to date, the newest among them."""
+    scripts = ScriptDirectory.from_config(_alembic_config())
+    return frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def _create(url: str, *, must_exist: bool) -> Engine:
@@ -214,7 +221,7 @@ def _refuse_foreign(engine: Engine) -> None:
                 f"cannot use {name}: it belongs to another program, with tables such as {min(tables)!r}"
             )
         version = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
+    known = known_versions()
     if version is not None and version not in known:
         raise NewerDatabaseError(
             f"{name} is at version {version}, and this program knows versions up to {max(known)}; "

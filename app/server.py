@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -26,6 +28,7 @@ _ASSETS = Path(__file__).parent / "assets"
 _SPACE_FRAME = "https://huggingface.co"
 # The private network in which it puts its proxy and a Space's container.
 _SPACE_NETWORK = "10.0.0.0/8"
+_LAST_REQUESTS_SECONDS = 3
 
 
 def create_app(context: AppContext) -> FastAPI:
@@ -43,6 +46,7 @@ def create_app(context: AppContext) -> FastAPI:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.api import NAMES, answer_wrong_arguments
+    from app.backups import backup_report
     from app.rate_limit import RateLimit, RequestLimit
     from app.security import Guard
     from app.thumbnails import thumbnail_router
@@ -70,7 +74,7 @@ def create_app(context: AppContext) -> FastAPI:
         except SQLAlchemyError:
             _LOG.exception("the health check cannot reach the database")
             return JSONResponse({"status": "failing", "database": "unreachable"}, status_code=503)
-        return JSONResponse({"status": "ok", "database": "ok"})
+        return JSONResponse({"status": "ok", "database": "ok", "backup": backup_report(context.backups)})
 
     @app.get("/pictures/{image_id}")
     def picture(image_id: str) -> Response:
@@ -200,6 +204,9 @@ def main() -> int:
             log_level="warning",
             # Given even where empty: uvicorn's own default believes everybody on this machine.
             forwarded_allow_ips=trusted_proxies(settings),
+            # An open page holds a connection for ever, and whoever stops a container waits ten seconds:
+            # what is left of them is for the last backup.
+            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
         )
     )
     print(f"SPECS Lens: {settings.url}   (data in {settings.data}; Ctrl+C stops)", flush=True)
@@ -209,5 +216,18 @@ def main() -> int:
     warm_up.start()
     if _should_open_browser(settings):
         threading.Timer(0.8, webbrowser.open, args=(settings.url,)).start()
-    server.run()
+    if context.backups is None:
+        server.run()
+        return 0
+    # uvicorn raises the signal that stopped it once more when it is done; unhandled it would end the process
+    # before the last backup.
+    signal.signal(signal.SIGTERM, _end)
+    with context.backups, contextlib.suppress(KeyboardInterrupt):
+        server.run()
     return 0
+
+
+def _end(_number: int, _frame: object) -> None:
+    # A second one must not break off the last backup.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)

@@ -25,10 +25,6 @@ def full_disk(_descriptor: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def full_disk(_descriptor: int) -> None:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 def test_export_that_fails_leaves_an_older_file_and_nothing_else(tmp_path, engine, make_item, monkeypatch):
     make_item()
     path = tmp_path / "out" / "one.sqlite3"

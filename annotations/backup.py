@@ -196,6 +196,7 @@ def refuse_if_newer_snapshot(engine: Engine, place: BackupPlace) -> None:
     database = engine.url.render_as_string()
     try:
         with work_folder(engine) as work:
+            place.prepare()
             name = newest_with_content(place, work)
     except StorageError as error:
         raise StorageError(

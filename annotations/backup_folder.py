@@ -31,6 +31,9 @@ class BackupPlace(Protocol):
     def names(self) -> list[str]:
         """Return the names of the finished snapshots, the oldest first."""
 
+    def prepare(self) -> None:
+        """Fail if it is certain that no snapshot can be put here, or those that are here not be seen."""
+
     def fetch(self, name: str, folder: Path) -> Path:
         """Return a snapshot as a local file to be read only, downloaded into the folder if need be."""
 
@@ -148,6 +151,9 @@ class BackupFolder:
             return []
         except OSError as error:
             raise self._failure("read", error) from error
+
+    def prepare(self) -> None:
+        """Do nothing: the folder is made with its first snapshot."""
 
     def fetch(self, name: str, folder: Path) -> Path:
         """Return the path of a snapshot, in this folder."""

@@ -43,11 +43,12 @@ class HubDataset:
         from huggingface_hub.errors import RepositoryNotFoundError
 
         with self._plain_errors("read"):
+            api = self._api()
             try:
-                return snapshot_names(self._api().list_repo_files(self.repo_id, repo_type=_TYPE))
-            except RepositoryNotFoundError as error:
-                # The hub hides a private data set from whoever has no token for it, or a wrong one.
-                self._refuse_without_token(error)
+                return snapshot_names(api.list_repo_files(self.repo_id, repo_type=_TYPE))
+            except RepositoryNotFoundError:
+                # The hub says so too to whoever has no token, or a wrong one.
+                api.whoami()
                 return []
 
     def fetch(self, name: str, folder: Path) -> Path:
@@ -66,6 +67,29 @@ class HubDataset:
         with self._plain_errors("download from"):
             return Path(self._api().hf_hub_download(self.repo_id, name, repo_type=_TYPE, local_dir=folder))
 
+    def prepare(self) -> None:
+        """Make the data set if it is not there, and make sure that it is private.
+
+        A data set that is there and hidden from this token cannot be made, so this fails on it as well.
+
+        Raises:
+            StorageError: If it is public, or the hub refuses or cannot be reached.
+        """
+        from huggingface_hub.errors import RepositoryNotFoundError
+
+        with self._plain_errors("write to"):
+            api = self._api()
+            try:
+                found = api.repo_info(self.repo_id, repo_type=_TYPE)
+            except RepositoryNotFoundError:
+                api.create_repo(self.repo_id, repo_type=_TYPE, private=True, exist_ok=True)
+                found = api.repo_info(self.repo_id, repo_type=_TYPE)
+            if not found.private:
+                raise StorageError(
+                    f"the data set {self.name} is public, and ratings must not be; make it private in its "
+                    "settings, or name another one in SPECS_BACKUP"
+                )
+
     def put(self, file: Path, name: str) -> None:
         """Upload a file as one commit, after making sure that the data set is there and private.
 
@@ -76,15 +100,10 @@ class HubDataset:
         Raises:
             StorageError: If the data set is public, or the hub refuses or cannot be reached.
         """
+        # Every time: somebody may have published it since.
+        self.prepare()
         with self._plain_errors("write a backup to"):
             api = self._api()
-            api.create_repo(self.repo_id, repo_type=_TYPE, private=True, exist_ok=True)
-            # Asked every time: somebody may have published it since.
-            if not api.repo_info(self.repo_id, repo_type=_TYPE).private:
-                raise StorageError(
-                    f"the data set {self.name} is public, and ratings must not be; make it private in its "
-                    "settings, or name another one in SPECS_BACKUP"
-                )
             api.upload_file(
                 path_or_fileobj=file,
                 path_in_repo=name,
@@ -118,14 +137,6 @@ class HubDataset:
         from huggingface_hub import HfApi
 
         return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
-
-    def _refuse_without_token(self, error: Exception) -> None:
-        from huggingface_hub import get_token
-
-        if get_token() is None:
-            raise StorageError(
-                f"cannot read {self.name}: there is no access token; set HF_TOKEN to one that may write it"
-            ) from error
 
     @contextmanager
     def _plain_errors(self, deed: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -209,6 +210,7 @@ def main() -> int:
             timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
         )
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_connection)
     print(f"SPECS Lens: {settings.url}   (data in {settings.data}; Ctrl+C stops)", flush=True)
     # A moment later, so that the page that is opened now is served first.
     warm_up = threading.Timer(3.0, _warm_up, args=(context,))
@@ -225,6 +227,14 @@ def main() -> int:
     with context.backups, contextlib.suppress(KeyboardInterrupt):
         server.run()
     return 0
+
+
+def _is_no_cut_connection(record: logging.LogRecord) -> bool:
+    """Keep out of the log that open pages lost their connection when the app stopped, which is no fault."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and "graceful shutdown exceeded" not in str(
+        record.msg
+    )
 
 
 def _end(_number: int, _frame: object) -> None:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, create_engine, select
 from sqlalchemy.exc import DBAPIError
 
-from annotations import restoring
+from annotations import restoring, snapshots
 from annotations.backup import snapshot
 from annotations.cli import main
 from annotations.engine import open_database, reading, writing
@@ -285,7 +285,12 @@ def test_backup_keeps_as_many_as_it_is_told(tmp_path, engine, database_url, make
 # PostgreSQL
 
 
-@pytest.mark.skipif(not os.environ.get("SPECS_TEST_DATABASE"), reason="SPECS_TEST_DATABASE names no server")
+on_a_server = pytest.mark.skipif(
+    not os.environ.get("SPECS_TEST_DATABASE"), reason="SPECS_TEST_DATABASE names no server"
+)
+
+
+@on_a_server
 def test_server_is_restored_and_what_it_held_is_kept_in_a_file(
     tmp_path, engine, database_url, saved, make_item, make_rating
 ):
@@ -301,3 +306,41 @@ def test_server_is_restored_and_what_it_held_is_kept_in_a_file(
     assert rows_of(done.replaced) == after
     with pytest.raises(DBAPIError, match="append-only"), create_engine(database_url).begin() as connection:
         connection.exec_driver_sql("DELETE FROM answers")
+
+
+@on_a_server
+def test_rows_that_a_new_file_begins_with_are_not_in_the_snapshot_of_a_server(
+    tmp_path, engine, make_item, monkeypatch
+):
+    make_item()
+
+    def open_with_rows(url: str) -> Engine:
+        made = open_database(url)
+        with writing(made) as connection:
+            ensure_rater(connection, "made by a migration")
+            # No trigger lets this one be removed.
+            connection.exec_driver_sql(
+                f"INSERT INTO units VALUES ('{'a' * 64}', 'made by a migration', 0, 1)"
+            )
+        return made
+
+    monkeypatch.setattr(snapshots, "open_database", open_with_rows)
+    path = snapshot(engine, tmp_path / "backups")
+    monkeypatch.undo()
+    assert rows_of(path) == all_rows(engine)
+    with sqlite3.connect(path) as copy, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        copy.execute("DELETE FROM units")
+    copy.close()
+
+
+@on_a_server
+def test_server_counts_on_behind_restored_numbers(engine, monkeypatch):
+    numbered = MetaData()
+    Table("numbered", numbered, Column("id", Integer, primary_key=True), Column("name", Text))
+    monkeypatch.setattr(restoring, "metadata", numbered)
+    with writing(engine) as connection:
+        numbered.create_all(connection)
+        connection.exec_driver_sql("INSERT INTO numbered (id, name) VALUES (7, 'restored')")
+        restoring._set_counters(connection)
+        added = connection.exec_driver_sql("INSERT INTO numbered (name) VALUES ('new') RETURNING id")
+        assert added.scalar_one() == 8

@@ -82,7 +82,7 @@ class HubDataset:
             try:
                 found = api.repo_info(self.repo_id, repo_type=_TYPE)
             except RepositoryNotFoundError:
-                api.create_repo(self.repo_id, repo_type=_TYPE, private=True, exist_ok=True)
+                api.create_repo(self.repo_id, repo_type=_TYPE, private=True)
                 found = api.repo_info(self.repo_id, repo_type=_TYPE)
             if not found.private:
                 raise StorageError(
@@ -148,7 +148,7 @@ class HubDataset:
             yield
         except StorageError:
             raise
-        except (OSError, http_error, ValueError) as error:
+        except (OSError, http_error, ValueError, KeyError) as error:
             lines = str(error).strip().splitlines()
             reason = lines[0].rstrip(".") if lines else type(error).__name__
             raise StorageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from annotations.backup import Backups, refuse_if_newer_snapshot
@@ -45,7 +46,11 @@ class BackupThread:
 
     def status(self) -> BackupStatus:
         """Return how the backups are doing."""
-        return self._backups.status()
+        status = self._backups.status()
+        if self._thread.ident is not None and not self._thread.is_alive() and not self._stopped.is_set():
+            # By a fault of the program, of which the log has the traceback.
+            return replace(status, last_error="backups have stopped; start the app again")
+        return status
 
     def __enter__(self) -> BackupThread:
         self.start()

@@ -63,6 +63,8 @@ def test_snapshot_is_one_file_that_nobody_else_may_read(tmp_path, engine, make_i
     path = snapshot(engine, tmp_path / "backups")
     assert files(path.parent) == [path.name]
     assert path.stat().st_mode & 0o777 == 0o600
+    # What SQLite puts here says whether a file is used with a log beside it; 2 is with.
+    assert path.read_bytes()[18:20] == b"\x01\x01"
     read_snapshot(path)
     assert files(path.parent) == [path.name], "reading it must leave nothing beside it"
 
@@ -219,6 +221,24 @@ def test_damaged_file_is_no_snapshot(tmp_path, engine, make_item):
         read_snapshot(path)
     with pytest.raises(StorageError, match="there is no snapshot"):
         read_snapshot(tmp_path / "nowhere.sqlite3")
+
+
+def test_damage_that_reading_all_rows_does_not_meet_is_found(tmp_path, engine, make_item):
+    make_item()
+    next_item(engine, "Ada")
+    path = snapshot(engine, tmp_path / "backups")
+    with sqlite3.connect(path) as connection:
+        root = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND name LIKE 'ix_assignments%'"
+        ).fetchone()[0]
+    connection.close()
+    content = bytearray(path.read_bytes())
+    # An index of which a page says that it is empty.
+    content[(root - 1) * 4096 : (root - 1) * 4096 + 8] = bytes([10, 0, 0, 0, 0, 16, 0, 0])
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match=r"is damaged .*take an older one") as raised:
+        read_snapshot(path)
+    assert "\n" not in str(raised.value)
 
 
 def test_database_of_another_program_is_no_snapshot(tmp_path):

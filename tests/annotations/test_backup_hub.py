@@ -40,6 +40,7 @@ class Hub(ThreadingHTTPServer):
         self.files: dict[str, dict[str, bytes]] = {}
         self.failing: dict[str, int] = {}  # status by a part of the path
         self.commits: list[str] = []
+        self.hidden = False  # from the token, though it is a good one
 
     @property
     def url(self) -> str:
@@ -77,7 +78,11 @@ class HubHandler(BaseHTTPRequestHandler):
         # /api/datasets/OWNER/NAME[/...] or /datasets/OWNER/NAME/resolve/main/FILE
         _, owner, name, *rest = path.removeprefix("/api").strip("/").split("/")
         repo = f"{owner}/{name}"
-        if repo not in self.server.files or (self.server.private[repo] and not self.authorised):
+        if (
+            repo not in self.server.files
+            or (self.server.private[repo] and not self.authorised)
+            or self.server.hidden
+        ):
             self.answer({"error": "not found"}, status=404, headers={"X-Error-Code": "RepoNotFound"})
         elif not rest:
             self.answer({"id": repo, "private": self.server.private[repo], "siblings": [], "sha": "c" * 40})
@@ -109,6 +114,9 @@ class HubHandler(BaseHTTPRequestHandler):
             return
         repo = f"{wanted['organization']}/{wanted['name']}"
         assert wanted["type"] == "dataset"
+        if repo in self.server.files:
+            self.answer({"error": "You already created this dataset repo"}, status=409)
+            return
         self.server.private[repo] = wanted.get("visibility") == "private" or bool(wanted.get("private"))
         self.server.files[repo] = {}
         self.answer({"url": f"{self.server.url}/datasets/{repo}"})
@@ -292,6 +300,19 @@ def test_empty_database_beside_a_data_set_is_refused_and_restored_by_the_command
     restored.dispose()
     assert main(["snapshots", "--place", PLACE]) == 0
     assert "items 1" in capsys.readouterr().out
+
+
+def test_empty_database_beside_a_data_set_that_the_token_may_not_see_is_refused(
+    hub, engine, make_item, tmp_path
+):
+    make_item()
+    Backups(engine, open_place(PLACE)).save()
+    hub.hidden = True
+    empty = open_database(f"sqlite:///{tmp_path / 'new.sqlite3'}")
+    with pytest.raises(StorageError, match=f"cannot be told: cannot write to {PLACE} .*already"):
+        refuse_if_newer_snapshot(empty, open_place(PLACE))
+    empty.dispose()
+    assert len(hub.stored) == 1
 
 
 def test_empty_database_beside_a_hub_that_cannot_say_is_refused(hub, tmp_path):

@@ -175,6 +175,15 @@ def test_damaged_database_is_replaced_when_told_to_and_kept_as_it_is(engine, sav
     assert rows_of(target) == all_rows(engine)
 
 
+def test_log_of_a_damaged_database_is_kept_with_it(engine, saved, target):
+    target.parent.mkdir()
+    target.write_bytes(b"this is a letter and not a database" * 100)
+    target.with_name("specs.sqlite3-wal").write_bytes(b"what may be rescued")
+    done = restore(saved, url_of(target), replace=True)
+    assert Path(f"{done.replaced}-wal").read_bytes() == b"what may be rescued"
+    assert rows_of(target) == all_rows(engine)
+
+
 def test_snapshot_that_is_no_good_changes_nothing(saved, target, tmp_path):
     fill(target)
     before = rows_of(target)

@@ -98,6 +98,16 @@ def test_thread_goes_on_after_a_failure(engine, tmp_path, caplog) -> None:
     assert said["last_saved_at"] == thread.status().last_saved_at.isoformat()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_thread_that_has_died_is_not_reported_as_fine(engine, tmp_path, monkeypatch) -> None:
+    backups = Backups(engine, BackupFolder(tmp_path / "backups"))
+    thread = BackupThread(backups, seconds=3_600)
+    assert backup_report(thread)["status"] == "ok"
+    monkeypatch.setattr(backups, "save", lambda: 1 / 0)
+    thread.start()
+    wait_until(lambda: backup_report(thread)["status"] == "failing")
+
+
 def test_backups_by_default_go_into_the_data_folder_every_five_minutes(tmp_path, engine, monkeypatch) -> None:
     for name in list(os.environ):
         if name.startswith("SPECS_"):

@@ -309,7 +309,7 @@ def test_empty_database_beside_a_data_set_that_the_token_may_not_see_is_refused(
     Backups(engine, open_place(PLACE)).save()
     hub.hidden = True
     empty = open_database(f"sqlite:///{tmp_path / 'new.sqlite3'}")
-    with pytest.raises(StorageError, match=f"cannot be told: cannot write to {PLACE} .*already"):
+    with pytest.raises(StorageError, match=f"cannot be told: cannot write to {PLACE} .*409"):
         refuse_if_newer_snapshot(empty, open_place(PLACE))
     empty.dispose()
     assert len(hub.stored) == 1

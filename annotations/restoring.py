@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, Engine, func, select
 
@@ -15,7 +16,6 @@ from annotations.engine import BUSY_TIMEOUT_SECONDS, open_database, reading, wri
 from annotations.errors import NewerDatabaseError, StorageError
 from annotations.schema import metadata
 from annotations.snapshots import (
-    SIDE_FILES,
     SnapshotContents,
     copy_rows,
     database_file,
@@ -25,6 +25,9 @@ from annotations.snapshots import (
     remove_database,
     work_folder,
 )
+
+# What SQLite keeps changes in that are not in the file yet.
+_LOGS: Final = ("-wal", "-journal")
 
 
 @dataclass(frozen=True)
@@ -85,30 +88,40 @@ def restore(
 
 def _restore_file(snapshot: Path, file: Path, *, replace: bool, moment: datetime) -> Path | None:
     prepared = file.with_name(f"{file.name}.restoring")
+    aside = _free_name(file.with_name(f"{file.stem}.replaced-{_stamp(moment)}{file.suffix}"))
+    readable = True
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        if file.exists():
-            _check_replaceable(file, replace=replace)
+        there = file.exists()
+        if there:
+            # Of a file that it cannot read SQLite may throw the log away, and with it what might be rescued.
+            _copy_logs(file, aside)
+            readable = _take_alone(file)
+            if not replace:
+                _refuse_filled(file)
         # Whole and up to date before the old one moves.
         remove_database(prepared)
         shutil.copyfile(snapshot, prepared)
         open_database(f"sqlite:///{prepared}").dispose()
-        if not file.exists():
-            # What a database that is gone has left beside itself would be taken for this one's.
+        if there:
+            _take_alone(file)
+            file.replace(aside)
+        try:
+            # What a former database has left beside itself would be taken for the new one's.
             remove_database(file)
             prepared.replace(file)
-            sync_folder(file.parent)
-            return None
-        aside = _free_name(file.with_name(f"{file.stem}.replaced-{_stamp(moment)}{file.suffix}"))
-        _set_aside(file, aside)
-        try:
-            prepared.replace(file)
         except OSError:
-            aside.replace(file)
+            if there:
+                aside.replace(file)
+                _copy_logs(aside, file)
             raise
+        if readable:
+            _remove_logs(aside)
         sync_folder(file.parent)
-        return aside
+        return aside if there else None
     except OSError as error:
+        if not aside.exists():
+            _remove_logs(aside)
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"cannot restore to {file}: {error.strerror or error}") from error
@@ -117,11 +130,8 @@ def _restore_file(snapshot: Path, file: Path, *, replace: bool, moment: datetime
             remove_database(prepared)
 
 
-def _check_replaceable(file: Path, *, replace: bool) -> None:
-    """Refuse a database that is in use, or holds something that nobody said may be replaced."""
-    _take_alone(file)
-    if replace:
-        return
+def _refuse_filled(file: Path) -> None:
+    """Refuse a database that holds something, which nobody said may be replaced."""
     try:
         filled = read_snapshot(file).holds_anything
     except (StorageError, NewerDatabaseError) as error:
@@ -134,8 +144,12 @@ def _check_replaceable(file: Path, *, replace: bool) -> None:
         )
 
 
-def _take_alone(file: Path) -> None:
-    """Bring the write-ahead log into the file, which SQLite allows only when nobody else has it open."""
+def _take_alone(file: Path) -> bool:
+    """Bring the log into the file, which SQLite allows only when nobody else has it open.
+
+    Returns:
+        Whether the file is a database; a damaged one stays as it is.
+    """
     try:
         with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
             connection.execute("PRAGMA journal_mode = DELETE").fetchone()
@@ -144,17 +158,20 @@ def _take_alone(file: Path) -> None:
             raise StorageError(
                 f"another program has {file} open; stop the app, restore, and start it again"
             ) from error
-        # Damaged, or no database: nobody can be at work on it, and it is kept as it is.
+        return False
+    return True
 
 
-def _set_aside(file: Path, aside: Path) -> None:
-    _take_alone(file)
-    # A damaged one may have kept its log, in which there may be something to rescue.
-    for suffix in SIDE_FILES:
-        side = file.with_name(file.name + suffix)
-        if side.exists():
-            side.replace(aside.with_name(aside.name + suffix))
-    file.replace(aside)
+def _copy_logs(file: Path, to: Path) -> None:
+    for suffix in _LOGS:
+        log = file.with_name(file.name + suffix)
+        if log.exists():
+            shutil.copyfile(log, to.with_name(to.name + suffix))
+
+
+def _remove_logs(file: Path) -> None:
+    for suffix in _LOGS:
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
 def _restore_server(

@@ -159,6 +159,7 @@ def test_log_of_a_killed_program_is_part_of_what_is_kept(saved, target):
     subprocess.run([sys.executable, "-c", code, url_of(target)], check=False)
     assert Path(f"{target}-wal").stat().st_size > 0, "this test needs a log that was left behind"
     done = restore(saved, url_of(target), replace=True)
+    assert not Path(f"{done.replaced}-wal").exists(), "the log is in the file by now"
     assert "in the log only" in repr(rows_of(done.replaced)["raters"])
     assert "in the log only" not in repr(rows_of(target)["raters"])
 

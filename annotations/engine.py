@@ -27,7 +27,8 @@ BUSY_TIMEOUT_SECONDS: Final = 5.0
 POOL_TIMEOUT_SECONDS: Final = 30.0
 """How long a request waits while all of the engine's connections are in use."""
 
-_APPLICATION_ID: Final = int.from_bytes(b"SPCL")
+APPLICATION_ID: Final = int.from_bytes(b"SPCL")
+"""What SQLite files of this program carry in their header."""
 
 _VERSION: Final = re.compile(r"\d{4}")
 
@@ -118,6 +119,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def known_versions() -> frozenset[str]:
+    """Return the versions of the tables that this program can bring up to date, the newest among them."""
+    scripts = ScriptDirectory.from_config(_alembic_config())
+    return frozenset(script.revision for script in scripts.walk_revisions())
+
+
 def _create(url: str, *, must_exist: bool) -> Engine:
     try:
         parsed = make_url(url)
@@ -199,7 +206,7 @@ def _refuse_foreign(engine: Engine) -> None:
     ours = True
     with reading(engine) as connection:
         if engine.dialect.name == "sqlite":
-            ours = connection.exec_driver_sql("PRAGMA application_id").scalar_one() in (0, _APPLICATION_ID)
+            ours = connection.exec_driver_sql("PRAGMA application_id").scalar_one() in (0, APPLICATION_ID)
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
                 raise StorageError(
@@ -209,7 +216,7 @@ def _refuse_foreign(engine: Engine) -> None:
             refuse_encoding(connection)
         tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
         version = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
+    known = known_versions()
     if ours and version is not None and _VERSION.fullmatch(version) and version > max(known):
         raise NewerDatabaseError(
             f"{name} is at version {version}, and this program knows versions up to {max(known)}; "
@@ -230,7 +237,7 @@ def _bring_up_to_date(engine: Engine, revision: str = "head") -> None:
         with writing(engine) as connection:
             if is_sqlite:
                 # Marks the file as ours, and fails on a read-only one, on which BEGIN IMMEDIATE does not.
-                connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+                connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             config = _alembic_config()
             config.attributes["connection"] = connection
             command.upgrade(config, revision)

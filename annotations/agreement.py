@@ -217,7 +217,6 @@ def _alpha_of_few(draws: Counts, counted: _Coincidences, level: Level) -> Floats
         if level == "ordinal":
             place = np.cumsum(occurs, axis=1) - occurs / 2
         place = np.broadcast_to(place, occurs.shape)
-        place = place / np.abs(place).max(axis=1, keepdims=True)  # squares of any scale stay in range
         observed = (met * (place[:, counted.first] - place[:, counted.second]) ** 2).sum(axis=1)
         centre = (occurs * place).sum(axis=1, keepdims=True) / total[:, None]
         # The squared differences of all pairs are n times the squared deviations from the mean.

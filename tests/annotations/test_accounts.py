@@ -1,14 +1,11 @@
 """People and roles, invites, sessions, and the commands about them."""
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from annotations.accounts import Account, disable, enable, find_person, hub_account, people, set_role
 from annotations.cli import main
-from annotations.engine import open_database
 from annotations.errors import InvalidRecordError, LastAdminError, SignInRefusedError, UnknownRecordError
 from annotations.invites import first_admin_code, invite, revoke_invites
 from annotations.revisions import ratings
@@ -17,24 +14,6 @@ from annotations.sign_in import sign_in
 from annotations.store import save_rating
 
 NOW = datetime(2026, 1, 31, 9, 5, tzinfo=UTC)
-
-
-def test_database_of_the_second_version_keeps_everything_and_its_raters_become_raters(
-    old_database, make_rating
-):
-    path, before = old_database("0002")
-
-    engine = open_database(f"sqlite:///{path}")
-    save_rating(engine, make_rating("i" * 32, "Bo"))
-    assert [rating.rater for rating in ratings(engine)] == ["Ada", "Bo"]
-    engine.dispose()
-
-    with closing(sqlite3.connect(path, isolation_level=None)) as now:
-        for table, rows in before.items():
-            width = len(next(iter(rows)))
-            assert rows <= {row[:width] for row in now.execute(f"SELECT * FROM {table}")}
-        people = now.execute("SELECT name, role, disabled_at, hub_id FROM raters ORDER BY name").fetchall()
-    assert people == [("Ada", "rater", None, None), ("Bo", "rater", None, None)]
 
 
 def test_invite_of_somebody_who_rated_under_a_typed_name_gives_them_their_ratings(

@@ -135,8 +135,11 @@ def test_kappa_with_nothing_to_compute_is_nan_with_n_and_the_reason(weights, fir
 
 @each_weights
 def test_kappa_of_a_rater_who_always_says_the_same_is_zero_and_says_why(weights):
-    result = weighted_kappa([3, 3, 3], [3, 1, 4], weights=weights, min_items=1)
+    # Exactly 0, though the sums behind it are not those of exact numbers.
+    varied = [0.3, 0, 0, 0.8, 0.9, 0.6, 0.7, 0.5, 0.9, 0.8]
+    result = weighted_kappa([0] * 10, varied, weights=weights, min_items=1)
     assert result.value == 0
+    assert weighted_kappa(varied, [0] * 10, weights=weights, min_items=1) == result
     assert "one of the two raters gave the same answer" in result.note
 
 

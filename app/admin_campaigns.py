@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from annotations.accounts import disable, enable, people, set_role
 from annotations.audit import audit_log
+from annotations.campaign_tables import LINKS_CAMPAIGN
 from annotations.campaigns import (
     DEFAULT_GUIDELINE,
     DEFAULT_LEASE_MINUTES,
@@ -49,7 +50,10 @@ Query = Mapping[str, str]
 
 def campaigns_view(context: AppContext, who: Account, query: Query) -> dict[str, Any]:
     """Return every campaign, the deleted ones too, and what a new one can ask."""
-    found = [_campaign(one) for one in list_campaigns(context.engine, deleted=True)]
+    # What was kept for a copied link is nobody's work, and would be handed out if somebody resumed it.
+    found = [
+        _campaign(one) for one in list_campaigns(context.engine, deleted=True) if one.id != LINKS_CAMPAIGN
+    ]
     return {
         "me": {"name": who.name, "role": who.role},
         "campaigns": found,

@@ -99,7 +99,7 @@ def maybe_questions(payload: object) -> tuple[Question, ...] | None:
     """Return the scales that a form names, by the name of a set or one by one; None where it names none.
 
     Raises:
-        FormError: If there is no such set, or a scale cannot be read; `annotations.questions` checks the rest.
+        FormError: If there is no such set, or a scale cannot be read. The store checks the rest.
     """
     form = as_form(payload)
     criteria, own = form.get("criteria"), form.get("questions")

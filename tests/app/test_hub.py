@@ -119,7 +119,7 @@ class StandInHub:
         access = secrets.token_hex(8)
         self.tokens.add(access)
         signed = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.spoil.get("key", self.key))
-        answer = {"access_token": access, "token_type": "bearer", "expires_in": 60, "id_token": signed}
+        answer = {"access_token": access, "token_type": "bearer", "expires_in": 3600, "id_token": signed}
         if "without" in self.spoil:
             del answer[self.spoil["without"]]
         return JSONResponse(answer)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -170,18 +171,9 @@ def browser_at(context: AppContext) -> TestClient:
 
 def at_the_hub(address: str) -> str:
     """Go to the Hub as a browser does, and return where it sends the browser back to."""
-    import urllib.error
-    import urllib.request
-
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: Any) -> None:
-            return None
-
-    with pytest.raises(urllib.error.HTTPError) as sent_back:
-        urllib.request.build_opener(Stay).open(address, timeout=10)
-    sent_back.value.close()
-    assert sent_back.value.code == 307
-    return str(sent_back.value.headers["location"])
+    sent_back = httpx2.get(address)
+    assert sent_back.status_code == 307
+    return str(sent_back.headers["location"])
 
 
 def sign_in(browser: TestClient) -> Any:

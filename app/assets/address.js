@@ -53,8 +53,8 @@ const openAddress = () => {
   wordsShaded = wanted.get("words") !== "off";
   heatOn = wanted.get("heat") === "on";
   const settings = Object.fromEntries(["item", "model", "units", "threshold"].map((name) => [name, wanted.get(name) ?? ""]));
-  if (settings.item) ask("open", settings);
-  else if (Object.values(settings).some(Boolean)) ask("settings", settings);
+  if (settings.item) tell("open", settings);
+  else if (Object.values(settings).some(Boolean)) tell("settings", settings);
 };
 
 

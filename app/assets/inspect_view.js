@@ -17,16 +17,20 @@ const waitFor = (name, number) => {
     ANSWER_SECONDS * 1000);
   waiting.set(name, { number, timer });
 };
-const ask = (name, detail = {}) => {
-  questions += 1;
-  waitFor(name, questions);
-  const question = { serial: base?.serial ?? "", ask: questions, ...detail };
+// Says something on a line on which no answer comes.
+const tell = (name, detail = {}) => {
+  const told = { serial: base?.serial ?? "", ...detail };
   // While the page starts, the line may not be there yet.
   const send = () => {
-    if (window.lensLines?.has(name)) document.dispatchEvent(new CustomEvent(`lens-ask-${name}`, { detail: question }));
+    if (window.lensLines?.has(name)) document.dispatchEvent(new CustomEvent(`lens-ask-${name}`, { detail: told }));
     else setTimeout(send, 50);
   };
   send();
+};
+const ask = (name, detail = {}) => {
+  questions += 1;
+  waitFor(name, questions);
+  tell(name, { ask: questions, ...detail });
 };
 // Only the answer to the last question is heard, and what nobody asked for (another threshold) while none is open. An
 // answer on what the page no longer shows is dropped.

@@ -1,13 +1,15 @@
 """Views that an address names."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from annotations.items import delete_item
-from app import unit_editing
+from app import addresses, unit_editing
 from app.addresses import named_examples, open_item, read_settings, recognise
 from app.answers import FormError
 from app.context import AppContext
@@ -63,6 +65,27 @@ def test_every_example_goes_by_a_name_with_both_captions(context: AppContext, in
     shown = recognise(context, inspect_it(context, example.path, example.false_caption), None)
     assert shown.item.endswith("-false")
     assert shown.item.startswith("example-")
+
+
+def test_an_example_whose_name_begins_like_another_has_its_own_picture(
+    context: AppContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = []
+    for number, colour in [("1", "red"), ("12", "blue")]:
+        Image.new("RGB", (8, 8), colour).save(tmp_path / f"scene-{number}.png")
+        row = {
+            "image": f"scene-{number}.png",
+            "caption": colour,
+            "false_caption": "green",
+            "false_span": [0, 5],
+        }
+        rows.append(row)
+    (tmp_path / "examples.json").write_text(json.dumps({"examples": rows}))
+    monkeypatch.setattr("app.examples.EXAMPLES_DIR", tmp_path)
+    monkeypatch.setattr(addresses, "_examples_by_name", addresses._examples_by_name.__wrapped__)
+    named, picture = open_item(context, {"item": "example-scene-12-true"})
+    assert named.caption == "blue"
+    assert picture.getpixel((0, 0)) == (0, 0, 255)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,16 @@ import gradio as gr
 from app.comparison import LETTERS, MAX_ENTRIES, Comparison, compare_captions, compare_images
 from app.models import chosen_checkpoint, describe
 from app.pages.choices import model_and_units
-from app.picture_input import PictureInput, PicturesInput
+from app.picture_input import (
+    PictureInput,
+    PicturesInput,
+    checked_image,
+    checked_images,
+    picture_input,
+)
 from app.problems import problem, shown_on_page
 from app.views.comparison import HEIGHT, comparison_figure, comparison_view
 from app.views.curve import empty_figure
-from specs_core.errors import ImageError
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -190,8 +194,8 @@ def build(context: AppContext) -> ComparePage:
     )
     kind.input(choose_kind, kind, [by_caption, by_image], **quick)
     model.change(tell_model, model, model_note, **quick)
-    image.input(_checked_image, image, image, **quick)
-    images.upload(_checked_images, images, images, **quick)
+    image.input(checked_image, image, image, **quick)
+    images.upload(checked_images, images, images, **quick)
     _wire_fields(fields, quick)
     return ComparePage(
         view, state, entry_to_open, take_over, [kind, by_caption, by_image, image, fields.boxes[0]]
@@ -200,18 +204,7 @@ def build(context: AppContext) -> ComparePage:
 
 def _caption_inputs() -> tuple[PictureInput, _CaptionFields]:
     with gr.Column(elem_classes="lens-card"):
-        image = PictureInput(
-            label="Image",
-            show_label=False,
-            type="filepath",
-            image_mode=None,
-            format="png",
-            sources=["upload", "clipboard", "webcam"],
-            height=260,
-            elem_id="compare-image",
-            placeholder="Drop an image here\n- or -\nClick to choose one (JPEG, PNG or WEBP)",
-            buttons=["fullscreen"],
-        )
+        image = picture_input(elem_id="compare-image", height=260)
     shown = gr.State(_FEWEST)
     rows, boxes, removers = [], [], []
     with gr.Column(elem_classes="lens-card"):
@@ -280,35 +273,3 @@ def _wire_fields(fields: _CaptionFields, quick: dict[str, Any]) -> None:
             [*fields.outputs, *fields.boxes],
             **quick,
         )
-
-
-def _warn(error: ImageError, name: str = "") -> None:
-    text = f"{name}: {error}" if name else str(error)
-    gr.Warning(html.escape(text), title="This image cannot be used", duration=12)
-
-
-def _checked_image(path: str | None) -> Any:
-    from specs_core.images import read_image
-
-    if path is None:
-        return gr.skip()
-    try:
-        read_image(path)
-    except ImageError as error:
-        _warn(error)
-        return None
-    return gr.skip()
-
-
-def _checked_images(paths: list[str]) -> Any:
-    from specs_core.images import read_image
-
-    kept = []
-    for path in paths:
-        try:
-            read_image(path)
-        except ImageError as error:
-            _warn(error, Path(path).name)
-            continue
-        kept.append(path)
-    return gr.skip() if len(kept) == len(paths) else kept or None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from app.pages import inspect_channels, unit_editor
 from app.pages.channel import answer
 from app.pages.choices import model_and_units
 from app.pages.inspect_channels import changed_caption
-from app.picture_input import PictureInput
+from app.picture_input import PictureInput, checked_image, picture_input
 from app.problems import problem, shown_on_page
 from app.views.curve import curve_figure, empty_figure
 from app.views.evidence import evidence_view
@@ -31,7 +30,6 @@ from app.views.units import editing_view
 from app.views.what_if import what_if_view
 from app.what_if import WhatIf, merged_record
 from app.what_if import kept as kept_what_if
-from specs_core.errors import ImageError
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -97,18 +95,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     with gr.Row(elem_classes="lens-two", equal_height=False):
         with gr.Column(elem_classes="lens-col", elem_id="inspect-inputs"):
             with gr.Column(elem_classes="lens-card lens-picture"):
-                image = PictureInput(
-                    label="Image",
-                    show_label=False,
-                    type="filepath",
-                    image_mode=None,
-                    format="png",
-                    sources=["upload", "clipboard", "webcam"],
-                    height=330,
-                    elem_id="image",
-                    placeholder="Drop an image here\n- or -\nClick to choose one (JPEG, PNG or WEBP)",
-                    buttons=["fullscreen"],
-                )
+                image = picture_input(elem_id="image", height=330)
                 gr.HTML(elem_id="picture-tools", **_HOST)
             with gr.Column(elem_classes="lens-card"):
                 caption = gr.Textbox(
@@ -236,18 +223,6 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             gr.skip() if changed is None else answer(what_if_view(shown, changed, threshold=cut)),
         )
 
-    def check_image(path: str | None) -> Any:
-        from specs_core.images import read_image
-
-        if path is None:
-            return gr.skip()
-        try:
-            read_image(path)
-        except ImageError as error:
-            gr.Warning(html.escape(str(error)), title="This image cannot be used", duration=12)
-            return None
-        return gr.skip()
-
     def tell_model(chosen: str) -> tuple[str, str]:
         with shown_on_page():
             return describe(context.settings, chosen), chip_text(context.settings, chosen)
@@ -325,7 +300,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         trigger_mode="always_last",
         **quick,
     )
-    image.input(check_image, image, image, **quick)
+    image.input(checked_image, image, image, **quick)
     model.change(tell_model, model, [model_note, chip], **quick)
     lines.settings.ask(open_settings, None, [model, segmenter, threshold], **quick)
     score_on(

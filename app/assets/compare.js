@@ -1,18 +1,8 @@
 // What the Compare page shows of a comparison. Runs once, when the component is mounted, with Gradio's
-// `element`, `props`, `watch` and `trigger`. Text from people is only ever set as textContent; nothing is
-// built from HTML.
+// `element`, `props`, `watch` and `trigger`, behind nodes.js. Text from people is only ever set as textContent;
+// nothing is built from HTML.
 // One entry (A to E) can be chosen: its curve, its row and its dips stand out, the other curves step back.
 
-const host = (id) => document.querySelector(`#${id} .lens-host`);
-const h = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-};
 // The symbols of the curves, in the order of the letters.
 const SYMBOLS = ["●", "■", "◆", "✚", "★"];
 
@@ -156,11 +146,6 @@ const showDips = () => {
     h("div", { class: "cmp-columns" }, ...columns));
 };
 
-const save = (text, type, name) => {
-  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-};
 const showDownloads = () => {
   // The mark at the start tells spreadsheets that the file is UTF-8.
   host("compare-downloads").replaceChildren(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -12,6 +11,7 @@ import gradio as gr
 from app.comparison import LETTERS, MAX_ENTRIES, Comparison, compare_captions, compare_images
 from app.models import chosen_checkpoint, describe
 from app.pages.choices import model_and_units
+from app.pages.hosts import host, script, text_html
 from app.picture_input import (
     PictureInput,
     PicturesInput,
@@ -26,24 +26,11 @@ from app.views.curve import empty_figure
 if TYPE_CHECKING:
     from app.context import AppContext
 
-_ASSETS = Path(__file__).parent.parent / "assets"
 _EMPTY = (
     "The curves appear here: add an image and two captions, or a caption and two images, and press Compare."
 )
 _KINDS = [("captions of one image", "captions"), ("images of one caption", "images")]
 _FEWEST = 2
-# A component that a script fills.
-_HOST = {
-    "html_template": '<div class="lens-host"></div>',
-    "js_on_load": None,
-    "apply_default_css": False,
-}
-# Shows its value as text, whatever characters are in it.
-_TEXT_SCRIPT = """
-const put = () => { element.querySelector(".lens-host").textContent = props.value || ""; };
-put();
-watch("value", put);
-"""
 
 
 @dataclass(frozen=True)
@@ -111,13 +98,9 @@ def build(context: AppContext) -> ComparePage:
                 with gr.Row(elem_classes="lens-choices"):
                     model, segmenter = model_and_units(context.settings, prefix="compare-")
                     button = gr.Button("Compare", variant="primary", elem_id="compare-button", min_width=90)
-                model_note = gr.HTML(
-                    describe(context.settings, model.value),
-                    elem_id="compare-model-note",
-                    **{**_HOST, "js_on_load": _TEXT_SCRIPT},
-                )
+                model_note = text_html(describe(context.settings, model.value), elem_id="compare-model-note")
         with gr.Column(elem_classes="lens-col", elem_id="compare-results"):
-            gr.HTML(elem_id="compare-notices", **_HOST)
+            host("compare-notices")
             with gr.Column(elem_classes="lens-card", elem_id="compare-curve-card"):
                 empty = empty_figure(_EMPTY)
                 empty.layout.height = HEIGHT
@@ -125,14 +108,14 @@ def build(context: AppContext) -> ComparePage:
                     empty, show_label=False, elem_id="compare-plot", elem_classes="cmp-curve", container=False
                 )
             with gr.Column(elem_classes="lens-card cmp-needs-result", elem_id="compare-table-card"):
-                gr.HTML(elem_id="compare-table", **_HOST)
-                gr.HTML(elem_id="compare-downloads", **_HOST)
+                host("compare-table")
+                host("compare-downloads")
             with gr.Column(elem_classes="lens-card cmp-needs-result", elem_id="compare-dips-card"):
-                gr.HTML(elem_id="compare-dips", **_HOST)
+                host("compare-dips")
     view = gr.HTML(
         None,
         html_template=" ",
-        js_on_load=(_ASSETS / "compare.js").read_text(encoding="utf-8"),
+        js_on_load=script("nodes.js", "compare.js"),
         apply_default_css=False,
         elem_id="comparison",
     )

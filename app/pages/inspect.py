@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -20,6 +19,7 @@ from app.models import chip_text, choice_of, chosen_checkpoint, describe
 from app.pages import inspect_channels, unit_editor
 from app.pages.channel import answer
 from app.pages.choices import model_and_units
+from app.pages.hosts import host, script, scripted_host, text_html
 from app.pages.inspect_channels import changed_caption
 from app.picture_input import PictureInput, checked_image, picture_input
 from app.problems import problem, shown_on_page
@@ -34,16 +34,9 @@ from app.what_if import kept as kept_what_if
 if TYPE_CHECKING:
     from app.context import AppContext
 
-_ASSETS = Path(__file__).parent.parent / "assets"
 _EMPTY_CURVE = "The curve appears here: add an image and a caption and press Score, or choose an example."
-# A component that shows its value as text, whatever characters are in it.
-_TEXT_TEMPLATE = '<div class="lens-host"></div>'
-_TEXT_SCRIPT = """
-const put = () => { element.querySelector(".lens-host").textContent = props.value || ""; };
-put();
-watch("value", put);
-"""
 _SCRIPTS = (
+    "nodes.js",
     "inspect_parts.js",
     "inspect_view.js",
     "what_if.js",
@@ -51,7 +44,6 @@ _SCRIPTS = (
     "address.js",
 )
 _GO_ON = """() => { document.dispatchEvent(new CustomEvent("lens-not-scored")); }"""
-_HOST = {"html_template": _TEXT_TEMPLATE, "js_on_load": None, "apply_default_css": False}
 
 
 @dataclass(frozen=True)
@@ -75,13 +67,6 @@ class InspectPage:
     caption: gr.Textbox
 
 
-def text_html(value: str, **options: Any) -> gr.HTML:
-    """Return a component that shows its value as plain text."""
-    return gr.HTML(
-        value, html_template=_TEXT_TEMPLATE, js_on_load=_TEXT_SCRIPT, apply_default_css=False, **options
-    )
-
-
 def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     """Lay out the page inside the current tab.
 
@@ -96,7 +81,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         with gr.Column(elem_classes="lens-col", elem_id="inspect-inputs"):
             with gr.Column(elem_classes="lens-card lens-picture"):
                 image = picture_input(elem_id="image", height=330)
-                gr.HTML(elem_id="picture-tools", **_HOST)
+                host("picture-tools")
             with gr.Column(elem_classes="lens-card"):
                 caption = gr.Textbox(
                     label="Caption (Ctrl+Enter scores it)",
@@ -118,9 +103,9 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 switch_button = gr.Button(
                     "Download specs and switch to it", size="sm", elem_id="switch-button"
                 )
-            gr.HTML(elem_id="notices", **_HOST)
+            host("notices")
             with gr.Column(elem_classes="lens-card", elem_id="curve-card"):
-                gr.HTML(elem_id="headline", **_HOST)
+                host("headline")
                 plot = gr.Plot(
                     empty_figure(_EMPTY_CURVE),
                     show_label=False,
@@ -139,21 +124,21 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 )
             with gr.Column(elem_classes="lens-card", elem_id="caption-card"):
                 editor = unit_editor.component()
-                gr.HTML(elem_id="units", **_HOST)
+                host("units")
                 gr.HTML(legend(), js_on_load=None, apply_default_css=False, elem_id="legend")
             with gr.Column(elem_classes="lens-card lens-needs-result", elem_id="details-card"):
-                gr.HTML(elem_id="details", **_HOST)
-                gr.HTML(elem_id="what-if", **_HOST)
+                host("details")
+                host("what-if")
             with gr.Column(elem_classes="lens-card lens-needs-result", elem_id="table-card"):
-                gr.HTML(elem_id="units-table", **_HOST)
+                host("units-table")
                 with gr.Row(elem_classes="lens-actions"):
-                    gr.HTML(elem_id="downloads", **_HOST)
+                    host("downloads")
                     compare_button = gr.Button("Compare captions →", size="sm", elem_id="to-compare")
                     rate_button = gr.Button("Rate this caption →", size="sm", elem_id="rate-button")
     inspection = gr.HTML(
         None,
         html_template=" ",
-        js_on_load="\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+        js_on_load=script(*_SCRIPTS),
         apply_default_css=False,
         elem_id="inspection",
     )
@@ -338,13 +323,11 @@ def _examples_card() -> gr.HTML | None:
     if not drawn:
         return None
     with gr.Column(elem_classes="lens-card", elem_id="examples-card"):
-        return gr.HTML(
+        return scripted_host(
             [
                 {"image": f"/static/lens/examples/{example.image}", "false": example.false_text}
                 for example in drawn
             ],
-            html_template='<div class="lens-host"></div>',
-            js_on_load=(_ASSETS / "examples_view.js").read_text(encoding="utf-8"),
-            apply_default_css=False,
+            "examples_view.js",
             elem_id="examples",
         )

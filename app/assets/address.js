@@ -76,7 +76,7 @@ hear("report", (value) => {
 const start = () => {
   if (!["headline", "units", "downloads", "what-if", "picture-tools"].every(host)) { setTimeout(start, 30); return; }
   show();
-  watchPlot();
+  watchPlot("curve", bindPlot);
   watchPicture();
   openAddress();
 };

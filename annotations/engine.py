@@ -72,6 +72,8 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
             if engine.dialect.name == "sqlite":
                 _switch_to_write_ahead_log(engine)
         _bring_up_to_date(engine)
+        # Stays open in the pool, by which others know that the database is in use.
+        engine.connect().close()
     except BaseException:
         engine.dispose()
         raise

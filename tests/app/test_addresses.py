@@ -84,7 +84,7 @@ def test_an_example_whose_name_begins_like_another_has_its_own_picture(
     (tmp_path / "examples.json").write_text(json.dumps({"examples": rows}))
     monkeypatch.setattr("app.examples.EXAMPLES_DIR", tmp_path)
     monkeypatch.setattr(addresses, "_examples_by_name", addresses._examples_by_name.__wrapped__)
-    named, picture = open_item(context, {"item": "example-scene-12-true"})
+    named, picture = open_item(context, {"item": "example-scene-12-true"}, None)
     assert named.caption == "blue"
     assert picture.getpixel((0, 0)) == (0, 0, 255)
 

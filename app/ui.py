@@ -31,6 +31,7 @@ _STYLES = (
     "rate.css",
     "analyse.css",
     "admin.css",
+    "admin_tables.css",
 )
 _SCRIPTS = ("frame.js",)
 _SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"]

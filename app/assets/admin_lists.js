@@ -49,8 +49,8 @@ const personRow = (person, redraw) => ({ attributes: { "data-person": person.nam
   } }),
   whole(person.codes), whole(person.sessions), when(person.last_signed_in_at),
   h("span", { class: "ad-acts" },
-    button("Sign out everywhere", (event) => redraw("people/sign-out", { person: person.id }, `${person.name} is signed out everywhere.`, event.currentTarget),
-      { disabled: person.sessions === 0 }),
+    button("Sign out", (event) => redraw("people/sign-out", { person: person.id }, `${person.name} is signed out everywhere.`, event.currentTarget),
+      { disabled: person.sessions === 0, title: "in all browsers" }),
     button(person.disabled_at ? "Enable" : "Disable", (event) => redraw("people/disable", { person: person.id, disabled: !person.disabled_at },
       person.disabled_at ? `${person.name} may sign in again.` : `${person.name} may not sign in any more; the ratings stay.`, event.currentTarget)))] });
 

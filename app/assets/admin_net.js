@@ -77,8 +77,12 @@ const attempt = async (work, button = null) => {
 
 // ---------------------------------------------------------------- words and small parts
 
-const when = (iso) => (iso ? new Date(iso).toLocaleString([], { year: "numeric", month: "short", day: "numeric",
-  hour: "2-digit", minute: "2-digit" }) : "never");
+const when = (iso) => {
+  if (!iso) return "never";
+  const moment = new Date(iso);
+  const year = moment.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+  return moment.toLocaleString([], { ...year, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+};
 const day = (iso) => new Date(`${iso}T12:00:00Z`).toLocaleDateString([], { month: "short", day: "numeric" });
 const whole = (number) => number.toLocaleString();
 const signed = (number) => number.toFixed(2).replace("-", "−");

@@ -3,7 +3,8 @@
 const overview = () => read("overview", { campaign: state.campaign.id });
 
 const bars = (days) => {
-  const width = 560, height = 150, left = 34, bottom = 22, top = 10;
+  const width = Math.max(280, Math.min(720, find("#admin-section").clientWidth - 34));
+  const height = 150, left = 34, bottom = 22, top = 10;
   const most = Math.max(1, ...days.map((one) => one.ratings));
   const step = (width - left) / days.length;
   const y = (value) => top + (1 - value / most) * (height - top - bottom);
@@ -18,8 +19,9 @@ const bars = (days) => {
       height: Math.max(0, y(0) - y(one.ratings)), rx: 2, class: "ad-bar" });
     bar.append(s("title", {}, `${day(one.day)}: ${plural(one.ratings, "rating")}`));
     svg.append(bar);
-    if (index % 4 === 1 || index === days.length - 1) svg.append(s("text", { x: left + step * (index + 0.5), y: height - 5,
-      "text-anchor": "middle" }, day(one.day)));
+    const last = index === days.length - 1;
+    if (last || index % (width < 400 ? 6 : 4) === 1) svg.append(s("text", { x: last ? width : left + step * (index + 0.5),
+      y: height - 5, "text-anchor": last ? "end" : "middle" }, day(one.day)));
   });
   return svg;
 };
@@ -38,11 +40,11 @@ const agreementRow = (one) => ({ cells: [text(one.label),
   one.value === null ? "undefined" : h("b", {}, signed(one.value)),
   one.low === null ? "none" : `${signed(one.low)} to ${signed(one.high)}`,
   one.value === null ? "" : interval(one),
-  `${plural(one.n_items, one.name === "verdicts" ? "unit" : "item")}, ${plural(one.n_raters, "rater")}`,
-  h("span", { class: "ra-soft" }, one.note)] });
+  h("span", {}, `${plural(one.n_items, one.name === "verdicts" ? "unit" : "item")}, ${plural(one.n_raters, "rater")}`,
+    one.note ? h("span", { class: "ra-soft" }, `: ${one.note}`) : null)] });
 
 const agreement = (found) => card("Agreement so far",
-  table(["Question", "α", "95 % interval", "−1 to 1", "From", "Note"], found.agreement.map(agreementRow)),
+  table(["Question", "α", "95 % interval", "−1 to 1", "From"], found.agreement.map(agreementRow)),
   soft("Krippendorff’s α, ordinal for scales and nominal for the rest; intervals by bootstrap over images. ",
     found.compared.ratings < found.compared.of
       ? `Computed from ${whole(found.compared.ratings)} of ${whole(found.compared.of)} ratings, items drawn at random.`
@@ -84,7 +86,7 @@ const progressSection = async () => {
 // ---------------------------------------------------------------- raters
 
 const withOthers = (one, asShare) => (one.value === null ? h("span", { class: "ra-soft", title: one.note }, "–")
-  : h("span", { title: one.note }, asShare ? share(one.value, 1) : signed(one.value), h("span", { class: "ra-soft" }, ` n ${whole(one.n)}`)));
+  : h("span", { title: one.note, class: "ad-nowrap" }, asShare ? share(one.value, 1) : signed(one.value), h("span", { class: "ra-soft" }, ` n ${whole(one.n)}`)));
 
 const skips = (list) => (list.length ? h("details", {}, h("summary", {}, whole(list.reduce((sum, [, n]) => sum + n, 0))),
   h("ul", {}, list.map(([reason, times]) => h("li", {}, text(reason), times > 1 ? ` × ${whole(times)}` : "")))) : "0");

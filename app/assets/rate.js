@@ -256,6 +256,7 @@ const actions = () => h("div", { class: "ra-actions" },
   button(["Skip", key("skip")], askReason, { id: "rate-skip" }),
   button(["Back", key("back")], showHistory, { id: "rate-back" }),
   form.finished ? button(["Next", key("next")], next, { id: "rate-next", "data-leaves": true }) : null,
+  h("span", { class: "ra-soft ra-count" }, h("span", { id: "rate-count" }), " answered"),
   h("span", { id: "rate-status", role: "status" }));
 
 const render = () => {
@@ -268,7 +269,6 @@ const render = () => {
         isBattle ? null : h("div", { class: "ra-card ra-caption-card" },
           h("p", { class: "ra-caption", dir: "auto", id: "rate-caption", tabindex: "0" }, view.caption))),
       whoCard(
-        h("div", { class: "ra-row" }, h("span", {}, isBattle ? "This battle" : "This caption"), h("b", { id: "rate-count" })),
         h("div", { class: "ra-row ra-soft" }, h("span", {}, `Guideline ${view.guideline.version} · ${metricNote()}`),
           h("span", { class: "ra-links" }, h("button", { type: "button", class: "ra-link", id: "rate-help-open",
             onclick: () => help() }, "Help", key("help")), " ",

@@ -171,6 +171,14 @@ const paint = () => {
   if (count) count.textContent = `${done} of ${rows.length}`;
 };
 
+// From the first digit that answers a scale to the last one.
+const digitsOf = (scales) => {
+  const digits = scales.filter((row) => !isSlider(row.question))
+    .flatMap((row) => levels(row.question).map((answer) => digitOf(row.question, answer)))
+    .filter((digit) => digit !== null).map((digit) => digit || 10);
+  if (!digits.length) return [];
+  return [key(`answer${Math.min(...digits) % 10}`), " to ", key(`answer${Math.max(...digits) % 10}`), " "];
+};
 const captionCards = () => {
   const units = rows.filter((row) => row.kind === "unit");
   const scales = rows.filter((row) => row.kind === "scale");
@@ -184,7 +192,7 @@ const captionCards = () => {
       ...units.map((row) => unitRow(row, rows.indexOf(row)))) : null,
     h("div", { class: "ra-card", id: "rate-scales" },
       scales.length ? h("div", { class: "ra-head" }, h("span", {}, result ? whole : numbered(2, whole)),
-        result ? null : units.length ? h("span", { class: "ra-keys" }, key("answer1"), " … number keys") : keys) : null,
+        result ? null : h("span", { class: "ra-keys" }, ...digitsOf(scales), units.length ? null : keys)) : null,
       ...scales.map((row) => scaleRow(row, rows.indexOf(row))), commentPart())];
 };
 const commentPart = () => {

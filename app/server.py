@@ -47,6 +47,7 @@ def create_app(context: AppContext) -> FastAPI:
     from app.security import Guard
     from app.thumbnails import thumbnail_router
     from app.ui import build_ui, page_options
+    from specs_core.errors import ImageError
 
     settings = context.settings
     origins = (*settings.allowed_origins, *_space_origin())
@@ -76,6 +77,8 @@ def create_app(context: AppContext) -> FastAPI:
     def picture(image_id: str) -> Response:
         try:
             path = context.pictures.find(image_id)
+        except ImageError as error:
+            raise HTTPException(status_code=404, detail=str(error)) from error
         except ValueError:
             path = None
         if path is None:
@@ -185,6 +188,7 @@ def main() -> int:
     import uvicorn
 
     from annotations.errors import AnnotationError
+    from app.background_scores import BackgroundScores
     from app.context import open_context
 
     try:
@@ -209,5 +213,11 @@ def main() -> int:
     warm_up.start()
     if _should_open_browser(settings):
         threading.Timer(0.8, webbrowser.open, args=(settings.url,)).start()
-    server.run()
+    scores = BackgroundScores(context)
+    if settings.background_scores:
+        scores.start()
+    try:
+        server.run()
+    finally:
+        scores.stop()
     return 0

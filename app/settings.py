@@ -44,6 +44,7 @@ class Settings(BaseSettings):
             else says is not.
         api_per_minute: Calls of the API that one client may make a minute; 0 turns the API off.
         events_per_minute: Other events that one client may send a minute, the page's own among them.
+        background_scores: Score the captions of running campaigns beside the app, in a process of its own.
         open_browser: Open the page in a browser after the start; by default only when started by hand.
     """
 
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     api_per_minute: int = Field(default=30, ge=0)
     events_per_minute: int = Field(default=600, ge=1)
+    background_scores: bool = True
     open_browser: bool | None = None
 
     @field_validator("allowed_hosts", "allowed_origins", "trusted_proxies", mode="before")

@@ -11,8 +11,8 @@ import gradio as gr
 
 from annotations.errors import AnnotationError
 from app.analysis import N_RESAMPLES, SEED, Analysis, analyse, unscored_items
+from app.item_scores import score_item
 from app.problems import problem
-from app.rating import score_item
 from app.thumbnails import thumbnail_url
 from app.views.analysis import card_data, coefficients_table, counts_card, notices, points_csv, scatter
 from specs_core.errors import SpecsError

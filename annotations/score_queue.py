@@ -171,11 +171,8 @@ def save_many_scores(
     if not both:
         return 0
     with writing(engine) as connection:
-        cut = dict(
-            connection.execute(select(items.c.id, items.c.segmenter_version).where(items.c.id.in_(both)))
-            .tuples()
-            .all()
-        )
+        versions = select(items.c.id, items.c.segmenter_version).where(items.c.id.in_(both))
+        cut = {row.id: row.segmenter_version for row in connection.execute(versions)}
         fresh = [row for item_id, row in rows.items() if cut.get(item_id) == row["segmenter_version"]]
         tried = [failure for failure in missed.values() if cut.get(failure.item_id) is not None]
         replaced = [str(row["item_id"]) for row in fresh]

@@ -117,4 +117,7 @@ def _end_with_parent(stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    # Without taking torch apart first, which can last seconds while the app waits for this process.
+    os._exit(code)

@@ -52,7 +52,7 @@ VERDICTS: Final = ("supported", "hallucinated", "unsure")
 """What a rater may say of one detail unit."""
 
 ROLES: Final = ("rater", "adjudicator", "admin")
-"""What a person may be; each may do what those before it may."""
+"""What a person may be."""
 
 ITEM_ROLES: Final = ("regular", "training", "gold")
 """What an item is for: to be judged, to learn on, or to see how well somebody judges."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.answers import FormError, read_item_id, read_text
 from app.examples import load_examples
-from app.inspection import MAX_THRESHOLD, Inspection
+from app.inspection import MAX_THRESHOLD, Inspection, store_item
 from app.models import chosen_checkpoint
 from app.unit_editing import with_cut
 from specs_core.errors import UnknownModelError
@@ -18,6 +18,8 @@ from specs_core.segmentation import SEGMENTERS
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from annotations.accounts import Account
+    from annotations.items import Item
     from app.context import AppContext
 
 _EXAMPLE = "example-"
@@ -82,15 +84,35 @@ def read_settings(context: AppContext, payload: object) -> Settings:
     return Settings(model or None, segmenter or None, threshold)
 
 
-def open_item(context: AppContext, payload: object) -> tuple[NamedItem, Image]:
+def store_link(context: AppContext, shown: Inspection) -> str:
+    """Store a scored caption so that an address can name it, and return the item's id.
+
+    It is not handed out to be rated, and whoever has the address may see it.
+
+    Raises:
+        CaptionError: If the units are corrected and not saved.
+        SpecsError: If the image has gone from the server's cache.
+        AnnotationError: If the store refuses.
+        OSError: If the image cannot be written.
+    """
+    from annotations.campaign_tables import LINKS_CAMPAIGN
+
+    return store_item(context, shown, campaign_id=LINKS_CAMPAIGN)
+
+
+def open_item(context: AppContext, payload: object, account: Account | None) -> tuple[NamedItem, Image]:
     """Return the image and the caption that an address names.
+
+    An item of a blind campaign is shown with its curve only to somebody who has rated or sent it, and to
+    those who decide about the ratings.
 
     Args:
         context: The open context.
         payload: The request; ``item`` is an example's name or the id of a stored item.
+        account: Who asks, or None for a visitor.
 
     Raises:
-        FormError: If there is no such item here, or its image is gone.
+        FormError: If there is no such item here, its image is gone, or it is still to be rated unseen.
         AnnotationError: If the database fails.
         ImageError: If its image cannot be read.
     """
@@ -111,11 +133,32 @@ def open_item(context: AppContext, payload: object) -> tuple[NamedItem, Image]:
         item = get_item(context.engine, item_id)
     except UnknownRecordError as error:
         raise FormError("The link names a caption that is not stored on this server.") from error
+    if item.kind == "battle" or not _may_open(context, item, account):
+        raise FormError(
+            "The link names a caption that is rated unseen. Sign in on the Rate page and rate it; then it "
+            "opens."
+        )
     path = context.pictures.find(item.image_id)
     if item.deleted_at is not None or path is None:
         raise FormError("The link names a caption that has been deleted here.")
     image = read_image(path)
     return NamedItem(item_id, pixel_sha256(image), item.caption, item.segmenter_version), image
+
+
+def _may_open(context: AppContext, item: Item, account: Account | None) -> bool:
+    from annotations.campaigns import get_campaign
+    from annotations.reveals import revealed_at
+    from app.rating import has_rated
+
+    if not get_campaign(context.engine, item.campaign_id).blind:
+        return True
+    if account is None:
+        return False
+    return (
+        account.role != "rater"
+        or revealed_at(context.engine, account.name, item.id) is not None
+        or has_rated(context, account.name, item.id)
+    )
 
 
 def recognise(context: AppContext, shown: Inspection, opened: NamedItem | None) -> Inspection:

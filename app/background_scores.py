@@ -9,7 +9,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from annotations.errors import AnnotationError
 from annotations.score_queue import Failure, count_scores, failures, waiting_items
@@ -29,7 +29,7 @@ LONGEST_PAUSE_SECONDS: Final = 3600.0
 
 # The page is served first, and the model that visitors wait for is loaded first.
 _FIRST_LOOK_SECONDS: Final = 15.0
-_ENDS_WITHIN_SECONDS: Final = 5.0
+_ENDS_WITHIN_SECONDS: Final = 2.0
 _LOG = logging.getLogger("specs_lens")
 
 
@@ -118,15 +118,15 @@ class BackgroundScores:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         """Begin to look, in a thread of its own."""
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the process, if there is one, and look no more."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(3 * _ENDS_WITHIN_SECONDS)
+        self._thread.join(3 * _ENDS_WITHIN_SECONDS)
 
     def _watch(self) -> None:
         pause, failed = self._first_look_seconds, 0

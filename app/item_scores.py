@@ -1,63 +1,29 @@
-"""Scores of stored items: one that somebody waits for, or many in the background."""
+"""The metric's score of a stored item: computed, kept, and read again."""
 
 from __future__ import annotations
 
-import logging
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from annotations.errors import InvalidRecordError, UnknownRecordError
-from annotations.items import Item, get_item
-from annotations.schema import timestamp
-from annotations.score_queue import Failure, NewScore, save_many_scores, waiting_items
-from app.item_cuts import cut_captions, ensure_cut, store_cut
+from annotations.items import get_item
+from annotations.scores import load_curve, scores_and_ratings
+from app.item_cuts import ensure_cut
 from app.stored_scores import METRIC, store_record
+from specs_core.checkpoints import resolve
 from specs_core.errors import ImageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    from sqlalchemy import Engine
+    from PIL import Image
 
-    from annotations.score_queue import WaitingItem
+    from annotations.items import Item
     from app.context import AppContext
     from app.pictures import PictureStore
-    from specs_core.curve import ScoreCurve
     from specs_core.encoder import Encoder
     from specs_core.segmentation.units import DetailUnit
 
-TOGETHER: Final = 16
-"""Captions that are scored and stored together: a batch is a fraction of a second, and its transaction
-milliseconds."""
 
-_READ_AT_ONCE: Final = 512
-_REMEMBERED_IMAGES: Final = 256
-# An import writes its items down before or after its images; a file that is not there yet is no failure.
-_IMAGE_COMES_WITHIN: Final = timedelta(minutes=10)
-_LOG = logging.getLogger("specs_lens")
-# What a tower may raise of one caption or image that it cannot take. A full disk is not among them: it is not
-# the item's fault, and the program ends and tries again later.
-_UNSCORABLE = (ArithmeticError, LookupError, MemoryError, RuntimeError, ValueError)
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a round of scoring has come to.
-
-    Attributes:
-        scored: Captions that got a score.
-        failed: Captions that cannot be scored.
-    """
-
-    scored: int = 0
-    failed: int = 0
-
-
-class _MissingImageError(ImageError):
-    """An image of which there is no file."""
+class MissingImageError(ImageError):
+    """The image of an item of which there is no file."""
 
 
 def score_item(context: AppContext, item_id: str, encoder: Encoder) -> dict[str, Any]:
@@ -78,8 +44,8 @@ def score_item(context: AppContext, item_id: str, encoder: Encoder) -> dict[str,
     item = ensure_cut(context, get_item(context.engine, item_id))
     curve = curve_of_units(
         encoder,
-        encoder.image_features([_picture(context.pictures, item.image_id)])[0],
-        _units(item),
+        encoder.image_features([item_picture(context.pictures, item.image_id)])[0],
+        item_units(item),
         segmenter="stored",
         segmenter_version=item.segmenter_version,
     )
@@ -88,176 +54,59 @@ def score_item(context: AppContext, item_id: str, encoder: Encoder) -> dict[str,
     return record
 
 
-def score_waiting(
-    engine: Engine,
-    pictures: PictureStore,
-    encoder: Encoder,
-    *,
-    stopped: Callable[[], bool] = lambda: False,
-) -> Done:
-    """Score all captions of running campaigns that a model has not scored, a few at a time.
-
-    A caption that cannot be scored is told of once, and its reason is stored; the others go on.
+def item_picture(pictures: PictureStore, image_id: str) -> Image.Image:
+    """Return the image of an item as the metric sees it.
 
     Args:
-        engine: The open database.
         pictures: The stored images.
-        encoder: The loaded model.
-        stopped: Asked between batches whether to leave the rest.
-
-    Returns:
-        How many were scored, and how many cannot be.
+        image_id: Of the image.
 
     Raises:
-        StorageError: If the database fails.
-        ConfigError: If the segmenter's pipeline cannot be loaded.
+        MissingImageError: If there is no file of it.
+        ImageError: If the file cannot be read.
     """
-    images = _Images(pictures, encoder)
-    last: WaitingItem | None = None
-    scored = failed = 0
-    while queue := waiting_items(
-        engine, metric=METRIC, model_sha256=encoder.weights_sha256, limit=_READ_AT_ONCE, after=last
-    ):
-        last = queue[-1]
-        for start in range(0, len(queue), TOGETHER):
-            if stopped():
-                return Done(scored, failed)
-            found, failures = _score(engine, queue[start : start + TOGETHER], images, encoder)
-            for failure in failures:
-                _LOG.warning("item %s cannot be scored: %s", failure.item_id, failure.reason)
-            scored += save_many_scores(
-                engine,
-                found,
-                failures,
-                metric=METRIC,
-                model=encoder.checkpoint.label,
-                model_sha256=encoder.weights_sha256,
-            )
-            failed += len(failures)
-    return Done(scored, failed)
-
-
-class _Images:
-    """Features of the images seen last: an image with several captions is encoded once."""
-
-    def __init__(self, pictures: PictureStore, encoder: Encoder) -> None:
-        self._pictures = pictures
-        self._encoder = encoder
-        self._features: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
-
-    def features(
-        self, image_ids: Sequence[str]
-    ) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, Exception]]:
-        """Return the features of images by id, and of the others why they have none."""
-        problems: dict[str, Exception] = {}
-        new = {}
-        for image_id in dict.fromkeys(image_ids):
-            if image_id in self._features:
-                self._features.move_to_end(image_id)
-                continue
-            try:
-                new[image_id] = _picture(self._pictures, image_id)
-            except (ImageError, MemoryError) as error:
-                problems[image_id] = error
-        if new:
-            try:
-                self._features.update(zip(new, self._encoder.image_features(list(new.values())), strict=True))
-            except _UNSCORABLE:
-                for image_id, image in new.items():
-                    try:
-                        self._features[image_id] = self._encoder.image_features([image])[0]
-                    except _UNSCORABLE as error:
-                        problems[image_id] = error
-        known = {image_id: self._features[image_id] for image_id in image_ids if image_id in self._features}
-        while len(self._features) > _REMEMBERED_IMAGES:
-            self._features.popitem(last=False)
-        return known, problems
-
-
-def _score(
-    engine: Engine, queue: Sequence[WaitingItem], images: _Images, encoder: Encoder
-) -> tuple[list[NewScore], list[Failure]]:
-    from specs_core.curve import curve_record
-
-    items, failures = _cut(engine, [one.item_id for one in queue])
-    features, problems = images.features([item.image_id for item in items])
-    ready, late = [], timestamp(datetime.now(UTC) - _IMAGE_COMES_WITHIN)
-    for item in items:
-        if item.image_id in features:
-            ready.append(item)
-            continue
-        problem = problems[item.image_id]
-        if not isinstance(problem, _MissingImageError) or item.created_at < late:
-            failures.append(Failure(item.id, item.segmenter_version, _reason(problem)))
-    found = []
-    for item, curve in zip(ready, _curves(ready, features, encoder), strict=True):
-        if isinstance(curve, str):
-            failures.append(Failure(item.id, item.segmenter_version, curve))
-            continue
-        record = curve_record(replace(curve, segmenter_version=item.segmenter_version), encoder)
-        if record["score"] is None:
-            reason = f"Its first unit is longer than the {curve.context_length} tokens that the model reads."
-            failures.append(Failure(item.id, item.segmenter_version, reason))
-            continue
-        found.append(
-            NewScore(item.id, item.segmenter_version, record["score"], record["similarity"], curve=record)
-        )
-    return found, failures
-
-
-def _cut(engine: Engine, item_ids: Sequence[str]) -> tuple[list[Item], list[Failure]]:
-    """Read items, and cut those that nobody has cut; each is a short transaction of its own."""
-    items: list[Item] = []
-    failures: list[Failure] = []
-    uncut = []
-    for item_id in item_ids:
-        item = get_item(engine, item_id)
-        (items if item.is_cut else uncut).append(item)
-    if uncut:
-        version, cuts = cut_captions([item.caption for item in uncut])
-        for item, pieces in zip(uncut, cuts, strict=True):
-            try:
-                items.append(store_cut(engine, item, pieces, version=version))
-            except (InvalidRecordError, UnknownRecordError) as error:
-                failures.append(Failure(item.id, "", _reason(error)))
-    return items, failures
-
-
-def _curves(
-    items: Sequence[Item], features: dict[str, npt.NDArray[np.float32]], encoder: Encoder
-) -> list[ScoreCurve | str]:
-    """Return the curve of each caption, or why it has none; what spoils a batch is looked for one by one."""
-    import numpy as np
-
-    from specs_core.curve import curves_of_units
-
-    if not items:
-        return []
-    try:
-        stacked = np.stack([features[item.image_id] for item in items])
-        return list(curves_of_units(encoder, stacked, [_units(item) for item in items], segmenter="stored"))
-    except _UNSCORABLE as error:
-        if len(items) == 1:
-            return [_reason(error)]
-        return [found for item in items for found in _curves([item], features, encoder)]
-
-
-def _picture(pictures: PictureStore, image_id: str) -> Any:
     from specs_core.images import read_image
 
     path = pictures.find(image_id)
     if path is None:
-        raise _MissingImageError(
+        raise MissingImageError(
             f"The image of this caption is missing from the data folder (image {image_id})."
         )
     return read_image(path)
 
 
-def _units(item: Item) -> tuple[DetailUnit, ...]:
+def item_units(item: Item) -> tuple[DetailUnit, ...]:
+    """Return the units of an item as the metric takes them."""
     from specs_core.segmentation.units import DetailUnit
 
     return tuple(DetailUnit(unit.text, unit.start, unit.end) for unit in item.units)
 
 
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def stored_curve(context: AppContext, item_id: str) -> dict[str, Any] | None:
+    """Return a curve that is stored already, the default model's before any other."""
+    scored = [
+        row for row in scores_and_ratings(context.engine) if (row.item_id, row.metric) == (item_id, METRIC)
+    ]
+    default = resolve(context.encoders.default_name).label
+    scored.sort(key=lambda row: row.model != default)
+    for row in scored:
+        record = load_curve(context.engine, item_id, metric=METRIC, model_sha256=row.model_sha256)
+        if record is not None:
+            return record
+    return None
+
+
+def curve_view(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the Rate page shows of a curve's record."""
+    units = record["units"]
+    if record["score"] is None:
+        return {
+            "problem": "The caption's first unit is longer than the model can read, so there is no curve."
+        }
+    return {
+        "model": record["model"],
+        "score": record["score"],
+        "similarity": [unit["similarity"] for unit in units],
+        "delta": [unit["delta"] for unit in units],
+        "dip": [unit["dip"] for unit in units],
+    }

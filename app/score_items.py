@@ -23,7 +23,7 @@ NICENESS: Final = 10
 # How often to look for new captions, and how long to keep the model for them.
 _POLL_SECONDS: Final = 10.0
 _LINGER_SECONDS: Final = 300.0
-_LAST_BATCH_SECONDS: Final = 3.0
+_LAST_BATCH_SECONDS: Final = 1.0
 
 _LOG = logging.getLogger("specs_lens")
 
@@ -82,9 +82,9 @@ def _parser() -> argparse.ArgumentParser:
 def _score(settings: Settings, stop: threading.Event, *, lingers: bool, again: bool) -> int:
     from annotations.engine import open_database
     from annotations.score_queue import try_again
-    from app.item_scores import score_waiting
     from app.pictures import PictureStore
     from app.stored_scores import METRIC
+    from app.waiting_scores import score_waiting
     from specs_core.encoder import load_encoder
 
     engine = open_database(settings.database_url, must_exist=True)

@@ -16,7 +16,7 @@ from app.addresses import NamedItem, open_item, read_settings, recognise
 from app.evidence import Evidence
 from app.evidence import kept as kept_evidence
 from app.examples import load_examples
-from app.inspection import MAX_THRESHOLD, Inspection, inspect_caption, store_item
+from app.inspection import MAX_THRESHOLD, Inspection, inspect_caption
 from app.models import chip_text, choice_of, chosen_checkpoint, describe
 from app.pages import inspect_channels, unit_editor
 from app.pages.channel import answer
@@ -24,6 +24,8 @@ from app.pages.choices import model_and_units
 from app.pages.inspect_channels import changed_caption
 from app.picture_input import PictureInput
 from app.problems import problem, shown_on_page
+from app.rating import send_to_be_rated
+from app.sessions import account_of_request, require
 from app.views.curve import curve_figure, empty_figure
 from app.views.evidence import evidence_view
 from app.views.inspection import inspection_view, legend, photograph_notice
@@ -267,10 +269,10 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             for value in (chosen.model, chosen.segmenter, chosen.threshold)
         )
 
-    def open_address(event: gr.EventData) -> tuple[Any, ...]:
+    def open_address(event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         settings = open_settings(event)
         with shown_on_page():
-            named, picture = open_item(context, event._data)
+            named, picture = open_item(context, event._data, account_of_request(context, request))
         return (named, picture, named.caption, *settings)
 
     def use_example(event: gr.EventData) -> tuple[Any, str]:
@@ -283,11 +285,12 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             picture = opened.convert("RGB")
         return picture, drawn[index].false_caption if data.get("version") == "false" else drawn[index].caption
 
-    def hand_over(shown: Inspection | None) -> tuple[str, int]:
+    def hand_over(shown: Inspection | None, request: gr.Request) -> tuple[str, int]:
         if shown is None:
             raise problem("Score a caption first; then it can be rated.")
         with shown_on_page():
-            return store_item(context, shown), time.monotonic_ns()
+            rater = require(context, request).name
+            return send_to_be_rated(context, shown, rater), time.monotonic_ns()
 
     model_work: dict[str, Any] = {
         "concurrency_id": "model",

@@ -15,6 +15,7 @@ from app.answers import FormError
 from app.evidence import Evidence
 from app.inspection import Inspection
 from app.pages.channel import no_answer
+from app.sessions import SignInError, require
 from app.shown import current
 from app.views.units import editing_view
 from specs_core.errors import SpecsError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("specs_lens")
 _ASSETS = Path(__file__).parent.parent / "assets"
-_TOLD = (FormError, AnnotationError, SpecsError)
+_TOLD = (FormError, SignInError, AnnotationError, SpecsError)
 _SCRIPTS = ("unit_surface.js", "unit_drafts.js", "unit_editor.js")
 
 
@@ -97,9 +98,16 @@ def wire(
         return answered(unit_editing.choose_version, shown, cut, known, event)
 
     def save(
-        shown: Inspection | None, cut: float, known: Evidence | None, event: gr.EventData
+        shown: Inspection | None,
+        cut: float,
+        known: Evidence | None,
+        event: gr.EventData,
+        request: gr.Request,
     ) -> tuple[Any, ...]:
-        return answered(unit_editing.save_units, shown, cut, known, event)
+        def as_who_is_signed_in(context: AppContext, shown: Inspection, _: object) -> Inspection:
+            return unit_editing.save_units(context, shown, require(context, request).name)
+
+        return answered(as_who_is_signed_in, shown, cut, known, event)
 
     common: dict[str, Any] = {
         "inputs": [state, threshold, gathered],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from annotations.campaign_tables import LINKS_CAMPAIGN
 from annotations.items import delete_item
 from app import unit_editing
 from app.addresses import named_examples, open_item, read_settings, recognise
@@ -39,8 +40,8 @@ def test_a_stored_item_is_opened_again_by_its_id(
     context: AppContext, drawn_image: Path, tmp_path: Path
 ) -> None:
     shown = scored(context, drawn_image)
-    item_id = store_item(context, shown)
-    named, picture = open_item(context, {"item": item_id})
+    item_id = store_item(context, shown, campaign_id=LINKS_CAMPAIGN)
+    named, picture = open_item(context, {"item": item_id}, None)
     picture.save(tmp_path / "again.png")
     again = recognise(context, scored(context, tmp_path / "again.png", named.caption), named)
     assert again.item == item_id
@@ -52,8 +53,8 @@ def test_a_stored_item_is_opened_again_by_its_id(
 def test_an_item_with_corrected_units_is_opened_with_them(context: AppContext, drawn_image: Path) -> None:
     shown = scored(context, drawn_image)
     corrected = unit_editing.apply_units(context, shown, {"firsts": [3]})
-    saved = unit_editing.save_units(context, corrected, {"rater": "Ada"})
-    named, _ = open_item(context, {"item": store_item(context, saved)})
+    saved = unit_editing.save_units(context, corrected, "Ada")
+    named, _ = open_item(context, {"item": store_item(context, saved, campaign_id=LINKS_CAMPAIGN)}, None)
     again = recognise(context, scored(context, drawn_image), named)
     assert again.cut == saved.cut
     assert len(again.record["units"]) == 2
@@ -65,7 +66,7 @@ def test_an_item_with_corrected_units_is_opened_with_them(context: AppContext, d
 def test_every_example_goes_by_a_name_with_both_captions(context: AppContext) -> None:
     assert len({named.name for named in named_examples()}) == 2 * len(load_examples())
     for named in named_examples():
-        opened, picture = open_item(context, {"item": named.name})
+        opened, picture = open_item(context, {"item": named.name}, None)
         assert opened == named
         assert picture.width > 0
     example = load_examples()[0]
@@ -85,14 +86,14 @@ def test_every_example_goes_by_a_name_with_both_captions(context: AppContext) ->
 )
 def test_a_name_that_nothing_goes_by_is_told(context: AppContext, item: str, message: str) -> None:
     with pytest.raises(FormError, match=message):
-        open_item(context, {"item": item})
+        open_item(context, {"item": item}, None)
 
 
 def test_a_deleted_item_is_not_opened(context: AppContext, drawn_image: Path) -> None:
-    item_id = store_item(context, scored(context, drawn_image))
+    item_id = store_item(context, scored(context, drawn_image), campaign_id=LINKS_CAMPAIGN)
     delete_item(context.engine, item_id)
     with pytest.raises(FormError, match="has been deleted here"):
-        open_item(context, {"item": item_id})
+        open_item(context, {"item": item_id}, None)
 
 
 def test_settings_of_an_address_are_read_and_what_the_page_has_not_is_refused(context: AppContext) -> None:

@@ -21,12 +21,13 @@ from annotations.images import add_image
 from annotations.items import add_item, get_item
 from annotations.schema import items
 from annotations.scores import load_curve
-from app import background_scores, item_scores
+from app import background_scores, waiting_scores
 from app.background_scores import BackgroundScores, default_weights, scoring_status
 from app.context import AppContext, open_context
-from app.item_scores import Done, score_item, score_waiting
+from app.item_scores import score_item
 from app.pictures import ORIGINALS
 from app.settings import Settings
+from app.waiting_scores import Done, score_waiting
 from specs_core.encoder import Encoder, load_encoder
 
 CAPTIONS = (
@@ -159,7 +160,7 @@ def test_an_image_that_an_import_has_not_brought_yet_is_waited_for(
 def test_scoring_that_is_stopped_keeps_what_it_has_and_leaves_the_rest(
     context: AppContext, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(item_scores, "TOGETHER", 2)
+    monkeypatch.setattr(waiting_scores, "TOGETHER", 2)
     for number in range(5):
         add(context, f"{CAPTIONS[0]} Number {number}.")
     answers = iter([False, True])
@@ -198,9 +199,7 @@ def test_background_scores_score_what_waits_and_what_comes_later_and_end_with_th
     context: AppContext,
 ) -> None:
     add(context, CAPTIONS[0])
-    scores = BackgroundScores(context, poll_seconds=0.5, first_look_seconds=0)
-    scores.start()
-    try:
+    with BackgroundScores(context, poll_seconds=0.5, first_look_seconds=0) as scores:
         assert wait_until(lambda: scoring_status(context).scored == 1)
         process_id = scores.process_id
         assert process_id is not None
@@ -209,18 +208,14 @@ def test_background_scores_score_what_waits_and_what_comes_later_and_end_with_th
         add(context, CAPTIONS[1])
         assert wait_until(lambda: scoring_status(context).scored == 2, 30)
         assert scores.process_id == process_id, "the model is kept for a while"
-    finally:
-        scores.stop()
     assert scores.process_id is None
     assert not is_alive(process_id)
 
 
 def test_background_scores_without_anything_to_score_start_no_process(context: AppContext) -> None:
-    scores = BackgroundScores(context, poll_seconds=0.05, first_look_seconds=0)
-    scores.start()
-    time.sleep(0.5)
-    assert scores.process_id is None
-    scores.stop()
+    with BackgroundScores(context, poll_seconds=0.05, first_look_seconds=0) as scores:
+        time.sleep(0.5)
+        assert scores.process_id is None
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks processes up in /proc")
@@ -234,7 +229,7 @@ def test_background_scores_end_when_the_app_is_killed(context: AppContext) -> No
         "from app.settings import Settings\n"
         "scores = BackgroundScores(open_context(Settings(data=Path(sys.argv[1]), model=sys.argv[2])),\n"
         "    poll_seconds=1, first_look_seconds=0)\n"
-        "scores.start()\n"
+        "scores.__enter__()\n"
         "while scores.process_id is None: time.sleep(0.05)\n"
         "print(scores.process_id, flush=True)\n"
         "time.sleep(300)\n"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.images import get_image
 from annotations.items import get_item
 from annotations.scores import count, load_curve
@@ -107,7 +108,10 @@ def test_inspect_caption_of_odd_text_scores_it_and_stores_it(
 ) -> None:
     shown = inspected(context, drawn_image, caption)
     assert "".join(unit["text"] for unit in shown.record["units"]) == shown.caption
-    assert get_item(context.engine, store_item(context, shown)).caption == shown.caption
+    assert (
+        get_item(context.engine, store_item(context, shown, campaign_id=INSPECT_CAMPAIGN)).caption
+        == shown.caption
+    )
 
 
 def test_checked_caption_with_control_characters_says_that_they_were_replaced() -> None:
@@ -208,8 +212,8 @@ def test_store_item_twice_is_one_item_with_its_curve_and_its_picture(
     context: AppContext, drawn_image: Path
 ) -> None:
     shown = inspected(context, drawn_image)
-    item_id = store_item(context, shown)
-    assert store_item(context, inspected(context, drawn_image)) == item_id
+    item_id = store_item(context, shown, campaign_id=INSPECT_CAMPAIGN)
+    assert store_item(context, inspected(context, drawn_image), campaign_id=INSPECT_CAMPAIGN) == item_id
     item = get_item(context.engine, item_id)
     assert [unit.text for unit in item.units] == [unit["text"] for unit in shown.record["units"]]
     assert item.segmenter_version == shown.cut.version
@@ -229,7 +233,7 @@ def test_store_item_of_an_image_that_has_gone_changes_nothing(
     path.unlink()
     before = count(context.engine)
     with pytest.raises(SpecsError, match="cannot be read"):
-        store_item(context, shown)
+        store_item(context, shown, campaign_id=INSPECT_CAMPAIGN)
     assert count(context.engine) == before
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.engine import reading
 from annotations.errors import InvalidRecordError
 from annotations.items import get_item
@@ -156,7 +157,7 @@ def test_save_units_keeps_a_version_that_the_next_scoring_offers(
     context: AppContext, shown: Inspection, drawn_image: Path
 ) -> None:
     changed = apply_units(context, shown, {"firsts": [2, 5]})
-    saved = save_units(context, changed, {"rater": " Ada "})
+    saved = save_units(context, changed, " Ada ")
     (stored,) = read_segmentations(context.engine)
     assert (stored.rater, stored.based_on) == ("Ada", shown.automatic.version)
     assert [unit.text for unit in stored.units] == unit_texts(changed)
@@ -179,18 +180,18 @@ def test_save_units_keeps_a_version_that_the_next_scoring_offers(
 
 def test_save_units_twice_is_one_version(context: AppContext, shown: Inspection) -> None:
     changed = apply_units(context, shown, {"firsts": [2, 5]})
-    saved = save_units(context, changed, {"rater": "Ada"})
+    saved = save_units(context, changed, "Ada")
     before = rows(context)
-    assert save_units(context, saved, {"rater": "Ada"}) == saved
+    assert save_units(context, saved, "Ada") == saved
     # A second click whose request left before the first answer came.
-    assert save_units(context, changed, {"rater": "Ada"}).cut == saved.cut
+    assert save_units(context, changed, "Ada").cut == saved.cut
     assert rows(context) == before
     assert before["segmentations"] == 1
 
 
 def test_save_units_of_a_corrected_version_is_based_on_that(context: AppContext, shown: Inspection) -> None:
-    first = save_units(context, apply_units(context, shown, {"firsts": [2, 5]}), {"rater": "Ada"})
-    second = save_units(context, apply_units(context, first, {"firsts": [2]}), {"rater": "Bo"})
+    first = save_units(context, apply_units(context, shown, {"firsts": [2, 5]}), "Ada")
+    second = save_units(context, apply_units(context, first, {"firsts": [2]}), "Bo")
     assert second.cut.based_on == first.cut.version
     assert [cut.saved_by for cut in second.saved] == ["Ada", "Bo"]
     assert apply_units(context, second, {"firsts": [2, 5]}).cut == first.cut
@@ -202,13 +203,13 @@ def test_save_units_under_a_name_that_will_not_do_keeps_nothing(
 ) -> None:
     changed = apply_units(context, shown, {"firsts": [2]})
     with pytest.raises(InvalidRecordError, match="rater"):
-        save_units(context, changed, {"rater": name})
+        save_units(context, changed, name)
     assert rows(context) == dict.fromkeys(rows(context), 0)
 
 
 def test_save_units_that_are_automatic_says_so(context: AppContext, shown: Inspection) -> None:
     with pytest.raises(FormError, match="automatic units, which need no saving"):
-        save_units(context, shown, {"rater": "Ada"})
+        save_units(context, shown, "Ada")
 
 
 def test_save_units_when_the_image_has_gone_keeps_nothing(
@@ -219,7 +220,7 @@ def test_save_units_when_the_image_has_gone_keeps_nothing(
     changed = apply_units(context, inspected(context, path), {"firsts": [2]})
     path.unlink()
     with pytest.raises(ImageError, match="cannot be read"):
-        save_units(context, changed, {"rater": "Ada"})
+        save_units(context, changed, "Ada")
     assert rows(context)["segmentations"] == 0
 
 
@@ -235,21 +236,21 @@ def test_choose_version_that_is_not_there_says_so(context: AppContext, shown: In
 def test_store_item_of_unsaved_units_asks_to_save_them(context: AppContext, shown: Inspection) -> None:
     changed = apply_units(context, shown, {"firsts": [2]})
     with pytest.raises(CaptionError, match="not saved yet"):
-        store_item(context, changed)
+        store_item(context, changed, campaign_id=INSPECT_CAMPAIGN)
     assert rows(context)["items"] == 0
 
 
 def test_store_item_of_a_saved_version_is_an_item_of_its_own(context: AppContext, shown: Inspection) -> None:
-    automatic = store_item(context, shown)
-    saved = save_units(context, apply_units(context, shown, {"firsts": [2]}), {"rater": "Ada"})
-    corrected = store_item(context, saved)
+    automatic = store_item(context, shown, campaign_id=INSPECT_CAMPAIGN)
+    saved = save_units(context, apply_units(context, shown, {"firsts": [2]}), "Ada")
+    corrected = store_item(context, saved, campaign_id=INSPECT_CAMPAIGN)
     assert corrected != automatic
     assert get_item(context.engine, corrected).segmenter_version == saved.cut.version
     assert [unit.text for unit in get_item(context.engine, automatic).units] == unit_texts(shown)
 
 
 def test_exports_name_the_version_of_the_units(context: AppContext, shown: Inspection) -> None:
-    saved = save_units(context, apply_units(context, shown, {"firsts": [2]}), {"rater": "=Ada"})
+    saved = save_units(context, apply_units(context, shown, {"firsts": [2]}), "=Ada")
     view = inspection_view(saved.record, context_length=saved.context_length)
     header, *lines = view["csv"].splitlines()
     assert header.endswith(",segmentation")

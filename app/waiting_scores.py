@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from annotations.errors import InvalidRecordError, UnknownRecordError
+from annotations.batch_cuts import cut_items
 from annotations.items import Item, get_item
 from annotations.schema import timestamp
 from annotations.score_queue import Failure, NewScore, save_many_scores, waiting_items
-from app.item_cuts import cut_captions, store_cut
+from app.item_cuts import cut_captions
 from app.item_scores import MissingImageError, item_picture, item_units
 from app.stored_scores import METRIC
 from specs_core.errors import ImageError
@@ -173,21 +173,16 @@ def _score(
 
 
 def _cut(engine: Engine, item_ids: Sequence[str]) -> tuple[list[Item], list[Failure]]:
-    """Read items, and cut those that nobody has cut; each is a short transaction of its own."""
-    items: list[Item] = []
-    failures: list[Failure] = []
-    uncut = []
-    for item_id in item_ids:
-        item = get_item(engine, item_id)
-        (items if item.is_cut else uncut).append(item)
-    if uncut:
-        version, cuts = cut_captions([item.caption for item in uncut])
-        for item, pieces in zip(uncut, cuts, strict=True):
-            try:
-                items.append(store_cut(engine, item, pieces, version=version))
-            except (InvalidRecordError, UnknownRecordError) as error:
-                failures.append(Failure(item.id, "", _reason(error)))
-    return items, failures
+    """Read items, and cut those that nobody has cut."""
+    items = [get_item(engine, item_id) for item_id in item_ids]
+    uncut = [item for item in items if not item.is_cut]
+    if not uncut:
+        return items, []
+    version, cuts = cut_captions([item.caption for item in uncut])
+    refused = cut_items(engine, list(zip(uncut, cuts, strict=True)), segmenter_version=version)
+    # Read again, because a rater may have come first.
+    items = [item if item.is_cut else get_item(engine, item.id) for item in items if item.id not in refused]
+    return items, [Failure(item_id, "", reason) for item_id, reason in refused.items()]
 
 
 def _curves(

@@ -7,7 +7,7 @@ import pytest
 
 from annotations.errors import UnknownRecordError
 from annotations.images import add_image
-from annotations.items import Item, add_battle, add_item, get_item
+from annotations.items import Item, add_battle, add_item, cut_item, get_item
 from app import item_cuts
 from app.context import AppContext, open_context
 from app.item_cuts import ensure_cut
@@ -50,7 +50,7 @@ def test_ensure_cut_of_a_cut_item_or_a_battle_changes_nothing(
 
 def test_ensure_cut_keeps_what_somebody_else_has_cut_meanwhile(context: AppContext) -> None:
     item = add(context)
-    earlier = item_cuts.store_cut(context.engine, item, [(CAPTION, 0, len(CAPTION))], version="other-1")
+    earlier = cut_item(context.engine, item.id, [(CAPTION, 0, len(CAPTION))], segmenter_version="other-1")
     assert ensure_cut(context, item) == earlier
     assert len(earlier.units) == 1
 

@@ -19,7 +19,8 @@ from sqlalchemy import Engine
 
 from annotations.backup import snapshot
 from annotations.engine import open_database
-from annotations.items import add_image, add_item
+from annotations.images import add_image
+from annotations.items import add_item
 from annotations.store import NewRating, save_rating
 
 UNITS = tuple((f"unit {number:02d}, ", number * 9, number * 9 + 9) for number in range(15))

@@ -247,7 +247,7 @@ def make_rating() -> RatingMaker:
     nonces = iter(range(10**6))
 
     def make(item_id: str, rater: str = "Ada", **changes: object) -> NewRating:
-        given = {name: changes.pop(name, value) for name, value in SCALES.items()}
+        given = changes.pop("answers", {name: changes.pop(name, value) for name, value in SCALES.items()})
         values = {
             "answers": given,
             "verdicts": ("supported", None, "hallucinated"),

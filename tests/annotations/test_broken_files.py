@@ -13,7 +13,7 @@ import pytest
 
 from annotations.engine import open_database, reading
 from annotations.errors import NewerDatabaseError, StorageError
-from annotations.items import add_image
+from annotations.images import add_image
 from annotations.store import save_rating
 
 # Opens the database of the first argument under a limit, tries to write, and says in one line how it went.
@@ -21,7 +21,7 @@ PROGRAM = """
 import resource, sys
 from annotations.engine import open_database
 from annotations.errors import AnnotationError
-from annotations.items import add_image
+from annotations.images import add_image
 url, largest_file = sys.argv[1], int(sys.argv[2])
 try:
     engine = open_database(url)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, select
 
 from annotations.engine import open_database, reading, writing
 from annotations.errors import InvalidRecordError, NewerDatabaseError, StorageError
-from annotations.items import add_image
+from annotations.images import add_image
 from annotations.schema import images
 
 pytestmark = pytest.mark.filterwarnings("error")

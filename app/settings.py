@@ -51,6 +51,7 @@ class Settings(BaseSettings):
             default the folder ``backups`` inside ``data``.
         backup_minutes: Minutes between two snapshots; one more is taken when the app stops. 0 takes none.
         backup_keep: How many of the newest snapshots are kept, beside the last of each day.
+        background_scores: Score the captions of running campaigns beside the app, in a process of its own.
         open_browser: Open the page in a browser after the start; by default only when started by hand.
     """
 
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     backup: str | None = None
     backup_minutes: float = Field(default=5.0, ge=0, allow_inf_nan=False)
     backup_keep: int = Field(default=24, ge=1)
+    background_scores: bool = True
     open_browser: bool | None = None
 
     @field_validator(

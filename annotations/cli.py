@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from annotations import transfer_cli
 from annotations.errors import AnnotationError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_places(corrected)
     corrected.set_defaults(run=_segmentations)
+    transfer_cli.add_commands(commands)
     return parser
 
 

@@ -4,6 +4,7 @@ The tests run on SQLite; with SPECS_TEST_DATABASE set to the URL of an empty Pos
 wipe) the same tests run there.
 """
 
+import json
 import os
 import shutil
 import sqlite3
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from PIL import Image
 from sqlalchemy import Engine, create_engine
 
 from annotations.engine import open_database
 from annotations.images import add_image
+from annotations.importing import ImportPlan, ImportReport, import_items
 from annotations.items import add_item
 from annotations.store import NewRating
 
@@ -28,6 +31,7 @@ SCALES = {"correctness": 2, "thoroughness": 4, "overall": 3}
 
 ItemMaker = Callable[..., str]
 RatingMaker = Callable[..., NewRating]
+PictureMaker = Callable[..., bytes]
 OldDatabase = Callable[[str], tuple[Path, dict[str, set[tuple[object, ...]]]]]
 
 
@@ -141,3 +145,37 @@ def _fill(connection: sqlite3.Connection) -> dict[str, set[tuple[object, ...]]]:
         marks = ", ".join("?" * len(values[0]))
         connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)
     return {table: set(values) for table, values in rows.items()}
+
+
+@pytest.fixture
+def draw_picture() -> PictureMaker:
+    """Write an image of one colour, and return its bytes."""
+
+    def draw(path: Path, colour: str = "red", size: tuple[int, int] = (40, 30)) -> bytes:
+        Image.new("RGB", size, colour).save(path)
+        return path.read_bytes()
+
+    return draw
+
+
+@pytest.fixture
+def folder(tmp_path: Path, draw_picture: PictureMaker) -> Path:
+    """A folder with the images red.jpg and blue.png, for tables that name them."""
+    folder = tmp_path / "table"
+    folder.mkdir()
+    draw_picture(folder / "red.jpg")
+    draw_picture(folder / "blue.png", "blue", (64, 48))
+    return folder
+
+
+@pytest.fixture
+def take(engine: Engine, folder: Path, tmp_path: Path) -> Callable[..., ImportReport]:
+    """Write rows as JSON lines beside the images, and import them."""
+
+    def run(*rows: dict[str, object], **plan: object) -> ImportReport:
+        table = folder / "table.jsonl"
+        table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        options = {"campaign": "study", "create": True, **plan}
+        return import_items(engine, table, ImportPlan(**options), images=tmp_path / "images")
+
+    return run

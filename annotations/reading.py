@@ -49,6 +49,17 @@ def is_own(columns: Mapping[str, Any]) -> bool:
     return columns.keys() >= _OWN_COLUMNS
 
 
+def is_own_export(path: Path) -> bool:
+    """Tell whether a file or folder is one of this program's exports, by its first row.
+
+    Raises:
+        InvalidRecordError: If it cannot be read.
+        OSError: If it cannot be opened.
+    """
+    first = next(read_rows(path), None)
+    return first is not None and is_own(first.values)
+
+
 def read_rows(path: Path) -> Iterator[Row]:
     """Read a file or a folder row by row.
 

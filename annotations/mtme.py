@@ -1,6 +1,6 @@
 """Ratings in the folder format of mt-metrics-eval: an image is a segment, a source of captions is a system.
 
-The layout is that of the README of google-research/mt-metrics-eval, "File organization and naming convention".
+The layout is that of google-research/mt-metrics-eval, README, "File organization and naming convention".
 docs/ratings.md says what it cannot hold.
 """
 

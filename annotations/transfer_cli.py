@@ -57,7 +57,7 @@ def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None
     export = commands.add_parser(
         "export",
         help="write the ratings, or the items, as CSV, JSON lines, Parquet and more",
-        description="Write the current ratings with raters and versions. What is written as CSV, JSON lines or "
+        description="Write the current ratings with raters and versions. CSV, JSON lines and "
         "Parquet can be imported again.",
     )
     export.add_argument("--campaign", metavar="NAME", help="of this campaign alone (default: of all)")

@@ -1,4 +1,4 @@
-"""The ``specs-ratings`` command: take ratings out of the database, and say who may rate."""
+"""The ``specs-ratings`` command: take ratings out of the database, back it up, and say who may rate."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from annotations.accounts_cli import add_commands
+from annotations import accounts_cli, backup_cli
 from annotations.errors import AnnotationError
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_places(corrected)
     corrected.set_defaults(run=_segmentations)
-    add_commands(commands)
+    for part in (accounts_cli, backup_cli):
+        part.add_commands(commands)
     return parser
 
 

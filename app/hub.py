@@ -15,6 +15,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 # Here and not below: FastAPI looks the types of a route's arguments up at run time.
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -121,7 +122,6 @@ def hub_router(context: AppContext) -> APIRouter:
         return router
 
     import httpx2
-    from anyio import to_thread
     from authlib.common.errors import AuthlibBaseError
     from authlib.integrations.starlette_client import OAuth
     from joserfc.errors import JoseError
@@ -202,7 +202,7 @@ def hub_router(context: AppContext) -> APIRouter:
         else:
             try:
                 earlier = request.cookies.get(COOKIE)
-                session, account = await to_thread.run_sync(begin, userinfo, role, earlier)
+                session, account = await run_in_threadpool(begin, userinfo, role, earlier)
             except StorageError:
                 _LOG.exception("nobody can sign in")
                 response = page("The database does not answer; try again later.", 503)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -26,6 +29,7 @@ _ASSETS = Path(__file__).parent / "assets"
 _SPACE_FRAME = "https://huggingface.co"
 # The private network in which it puts its proxy and a Space's container.
 _SPACE_NETWORK = "10.0.0.0/8"
+_LAST_REQUESTS_SECONDS = 3
 
 
 def create_app(context: AppContext) -> FastAPI:
@@ -43,6 +47,7 @@ def create_app(context: AppContext) -> FastAPI:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.api import NAMES, answer_wrong_arguments
+    from app.backups import backup_report
     from app.hub import hub_router
     from app.rate_limit import RateLimit, RequestLimit
     from app.rating_api import rating_router
@@ -73,7 +78,7 @@ def create_app(context: AppContext) -> FastAPI:
         except SQLAlchemyError:
             _LOG.exception("the health check cannot reach the database")
             return JSONResponse({"status": "failing", "database": "unreachable"}, status_code=503)
-        return JSONResponse({"status": "ok", "database": "ok"})
+        return JSONResponse({"status": "ok", "database": "ok", "backup": backup_report(context.backups)})
 
     @app.get("/pictures/{image_id}")
     def picture(image_id: str) -> Response:
@@ -216,8 +221,12 @@ def main() -> int:
             log_level="warning",
             # Given even where empty: uvicorn's own default believes everybody on this machine.
             forwarded_allow_ips=trusted_proxies(settings),
+            # An open page holds a connection for ever, and whoever stops a container waits ten seconds:
+            # what is left of them is for the last backup.
+            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
         )
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_connection)
     print(f"SPECS Lens: {settings.url}   (data in {settings.data}; Ctrl+C stops)", flush=True)
     if code is not None:
         print(_first_admin_text(code, context.engine.url.render_as_string()), flush=True)
@@ -227,5 +236,26 @@ def main() -> int:
     warm_up.start()
     if _should_open_browser(settings):
         threading.Timer(0.8, webbrowser.open, args=(settings.url,)).start()
-    server.run()
+    if context.backups is None:
+        server.run()
+        return 0
+    # uvicorn raises the signal that stopped it once more when it is done; unhandled it would end the process
+    # before the last backup.
+    signal.signal(signal.SIGTERM, _end)
+    with context.backups, contextlib.suppress(KeyboardInterrupt):
+        server.run()
     return 0
+
+
+def _is_no_cut_connection(record: logging.LogRecord) -> bool:
+    """Keep out of the log that open pages lost their connection when the app stopped, which is no fault."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and "graceful shutdown exceeded" not in str(
+        record.msg
+    )
+
+
+def _end(_number: int, _frame: object) -> None:
+    # A second one must not break off the last backup.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any, Final
 
 # Here and not below: FastAPI looks the types of a route's arguments up at run time.
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from app.rate_limit import client_key
@@ -101,7 +103,6 @@ def session_router(context: AppContext) -> APIRouter:
     Args:
         context: The open context.
     """
-    from anyio import CapacityLimiter, to_thread
     from fastapi import APIRouter
     from fastapi.responses import JSONResponse
 
@@ -112,7 +113,7 @@ def session_router(context: AppContext) -> APIRouter:
     from app.problems import sentence
 
     router = APIRouter()
-    comparing = CapacityLimiter(_COMPARED_AT_ONCE)
+    comparing = asyncio.Semaphore(_COMPARED_AT_ONCE)
 
     def answer(content: object, status_code: int = 200) -> JSONResponse:
         return JSONResponse(content, status_code, headers={"cache-control": "no-store"})
@@ -136,7 +137,9 @@ def session_router(context: AppContext) -> APIRouter:
             return problem('send JSON: {"code": "..."}', 400)
         client = client_key(request.client.host if request.client else None)
         try:
-            token, account = await to_thread.run_sync(begin, code, client, _token(request), limiter=comparing)
+            # Whoever waits does so without a thread, of which the page needs some.
+            async with comparing:
+                token, account = await run_in_threadpool(begin, code, client, _token(request))
         except SignInRefusedError as error:
             _LOG.info("a code was refused")
             return problem(str(error), 401)

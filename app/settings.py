@@ -47,6 +47,10 @@ class Settings(BaseSettings):
         hub_raters: Users and organisations of the Hugging Face Hub whose accounts may rate, comma-separated;
             ``*`` is everybody with an account. Counts in a Space with OAuth only.
         hub_admins: Those whose accounts are admins.
+        backup: Where snapshots of the database are kept: a folder, or ``hf://datasets/owner/name``; by
+            default the folder ``backups`` inside ``data``.
+        backup_minutes: Minutes between two snapshots; one more is taken when the app stops. 0 takes none.
+        backup_keep: How many of the newest snapshots are kept, beside the last of each day.
         open_browser: Open the page in a browser after the start; by default only when started by hand.
     """
 
@@ -69,6 +73,9 @@ class Settings(BaseSettings):
     events_per_minute: int = Field(default=600, ge=1)
     hub_raters: Annotated[tuple[str, ...], NoDecode] = ()
     hub_admins: Annotated[tuple[str, ...], NoDecode] = ()
+    backup: str | None = None
+    backup_minutes: float = Field(default=5.0, ge=0, allow_inf_nan=False)
+    backup_keep: int = Field(default=24, ge=1)
     open_browser: bool | None = None
 
     @field_validator(
@@ -95,7 +102,7 @@ class Settings(BaseSettings):
             raise ValueError("admins have to be named; '*' would make everybody one")
         return value
 
-    @field_validator("db", "model", mode="before")
+    @field_validator("db", "model", "backup", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -114,6 +121,11 @@ class Settings(BaseSettings):
     def images_dir(self) -> Path:
         """Folder of the stored images."""
         return self.data / "images"
+
+    @property
+    def backup_place(self) -> str:
+        """Where snapshots of the database are kept."""
+        return self.backup or str(self.data / "backups")
 
     @property
     def trusted_hosts(self) -> tuple[str, ...]:

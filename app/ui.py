@@ -10,6 +10,7 @@ import gradio as gr
 from app import api
 from app.models import chip_text
 from app.pages import analyse, compare, inspect, rate
+from app.pages.hosts import text_html
 from app.uploads import GuardedBlocks
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
         title="SPECS Lens", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86_400)
     ) as blocks:
         gr.HTML(_BRAND, elem_id="brand", js_on_load=None)
-        chip = inspect.text_html(chip_text(context.settings, None), elem_id="chip")
+        chip = text_html(chip_text(context.settings, None), elem_id="chip")
         with gr.Tabs(selected="inspect", elem_id="pages") as tabs:
             with gr.Tab("Inspect", id="inspect", elem_id="page-inspect") as inspect_tab:
                 inspect_page = inspect.build(context, inspect_tab, chip)

@@ -1,40 +1,21 @@
 """People and roles, invites, sessions, and the commands about them."""
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from annotations.accounts import Account, disable, enable, find_person, hub_account, people, set_role
 from annotations.cli import main
-from annotations.engine import open_database
+from annotations.engine import writing
 from annotations.errors import InvalidRecordError, LastAdminError, SignInRefusedError, UnknownRecordError
 from annotations.invites import first_admin_code, invite, revoke_invites
 from annotations.revisions import ratings
+from annotations.schema import raters
 from annotations.sessions import SESSION_LENGTH, account_of, sign_in_as, sign_out, sign_out_everywhere
 from annotations.sign_in import sign_in
 from annotations.store import save_rating
 
 NOW = datetime(2026, 1, 31, 9, 5, tzinfo=UTC)
-
-
-def test_database_of_the_second_version_keeps_everything_and_its_raters_become_raters(
-    old_database, make_rating
-):
-    path, before = old_database("0002")
-
-    engine = open_database(f"sqlite:///{path}")
-    save_rating(engine, make_rating("i" * 32, "Bo"))
-    assert [rating.rater for rating in ratings(engine)] == ["Ada", "Bo"]
-    engine.dispose()
-
-    with closing(sqlite3.connect(path, isolation_level=None)) as now:
-        for table, rows in before.items():
-            width = len(next(iter(rows)))
-            assert rows <= {row[:width] for row in now.execute(f"SELECT * FROM {table}")}
-        people = now.execute("SELECT name, role, disabled_at, hub_id FROM raters ORDER BY name").fetchall()
-    assert people == [("Ada", "rater", None, None), ("Bo", "rater", None, None)]
 
 
 def test_invite_of_somebody_who_rated_under_a_typed_name_gives_them_their_ratings(
@@ -133,6 +114,13 @@ def test_disabled_person_is_signed_out_at_once_and_back_only_after_being_enabled
     enable(engine, ada.id)
     assert account_of(engine, token) is None, "an old session must not come back to life"
     assert sign_in(engine, code, client="c")[1] == ada
+
+
+def test_session_of_a_disabled_person_is_nobodys_even_where_it_was_not_ended(engine):
+    token, _ = sign_in(engine, invite(engine, "Ada"), client="c")
+    with writing(engine) as connection:
+        connection.execute(raters.update().values(disabled_at="2026-01-31T09:05:00.000000Z"))
+    assert account_of(engine, token) is None
 
 
 def test_last_admin_can_be_neither_disabled_nor_demoted(engine):

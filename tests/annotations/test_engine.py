@@ -177,7 +177,7 @@ def test_open_a_url_that_will_not_do_says_what_would(url, sentence):
 
 def test_error_about_a_server_hides_the_password():
     with pytest.raises(StorageError) as caught:
-        open_database("postgresql+psycopg://ada:open-sesame@127.0.0.1:1/specs")
+        open_database("postgresql://ada:open-sesame@127.0.0.1:1/specs")
     assert "open-sesame" not in str(caught.value)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -119,7 +120,7 @@ class StandInHub:
         access = secrets.token_hex(8)
         self.tokens.add(access)
         signed = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.spoil.get("key", self.key))
-        answer = {"access_token": access, "token_type": "bearer", "expires_in": 60, "id_token": signed}
+        answer = {"access_token": access, "token_type": "bearer", "expires_in": 3600, "id_token": signed}
         if "without" in self.spoil:
             del answer[self.spoil["without"]]
         return JSONResponse(answer)
@@ -170,18 +171,9 @@ def browser_at(context: AppContext) -> TestClient:
 
 def at_the_hub(address: str) -> str:
     """Go to the Hub as a browser does, and return where it sends the browser back to."""
-    import urllib.error
-    import urllib.request
-
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: Any) -> None:
-            return None
-
-    with pytest.raises(urllib.error.HTTPError) as sent_back:
-        urllib.request.build_opener(Stay).open(address, timeout=10)
-    sent_back.value.close()
-    assert sent_back.value.code == 307
-    return str(sent_back.value.headers["location"])
+    sent_back = httpx2.get(address)
+    assert sent_back.status_code == 307
+    return str(sent_back.headers["location"])
 
 
 def sign_in(browser: TestClient) -> Any:
@@ -306,7 +298,7 @@ def test_answer_in_another_browser_is_refused(hub: StandInHub, tmp_path: Path) -
         {"without": "id_token"},
         {"without": "access_token"},
     ],
-    ids=str,
+    ids=lambda spoil: ", ".join(spoil),
 )
 def test_answer_of_the_hub_that_is_not_right_signs_nobody_in(
     hub: StandInHub, tmp_path: Path, spoil: dict[str, Any]

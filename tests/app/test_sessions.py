@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from annotations import sign_in as sign_in_module
 from annotations.accounts import disable, find_person, set_role
 from annotations.engine import open_database
 from annotations.invites import invite
@@ -264,6 +265,28 @@ def test_other_sites_cannot_sign_anybody_in_or_out_even_without_an_origin(
         assert raw(port, "DELETE", "/session", cookie=token, **headers)[0] == 403
     assert raw(port, "GET", "/session", cookie=token)[2]["name"] == "Ada"
     assert sign_in(port, code, sec_fetch_site="same-origin", origin=f"http://{HOST}:{port}")[0] == 200
+
+
+def test_codes_are_compared_two_at_a_time(
+    context: AppContext, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, most, compare = [], [], sign_in_module.matches
+
+    def slow(code_hash: str, secret: str) -> bool:
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.05)
+        at_once.pop()
+        return compare(code_hash, secret)
+
+    monkeypatch.setattr(sign_in_module, "matches", slow)
+    code, answers = invite(context.engine, "Ada"), []
+    threads = [threading.Thread(target=lambda: answers.append(sign_in(port, code)[0])) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (answers, max(most)) == ([200] * 6, 2)
 
 
 def test_neither_codes_nor_tokens_are_logged(

@@ -174,6 +174,7 @@ def _pages(browser: Browser, server: str) -> Iterator[OpenPage]:
 
     def open_it(*, theme: str = "light", width: int = 1280, height: int = 900, touch: bool = False) -> Page:
         page = browser.new_context(
+            base_url=server,
             viewport={"width": width, "height": height},
             accept_downloads=True,
             has_touch=touch,
@@ -213,7 +214,7 @@ def open_scored(open_page: OpenPage, drawn_image: Path) -> OpenPage:
 
 
 @pytest.fixture(scope="session")
-def ratings(server: str, data_folder: Path) -> "RatePage":
+def rate(server: str, data_folder: Path) -> "RatePage":
     """The Rate page of the running app: people, items, and the steps that tests take on it."""
     return RatePage.of(data_folder)
 
@@ -237,11 +238,18 @@ class RatePage:
         """Open the ratings in a folder that an app runs on."""
         return cls(open_database(f"sqlite:///{data / 'specs.sqlite3'}"), data / "images")
 
-    def code(self, name: str) -> str:
-        """Return a code with which somebody can sign in."""
-        if name not in self.codes:
-            self.codes[name] = invite(self.engine, name)
+    def code(self, name: str, role: str | None = None) -> str:
+        """Return a code with which somebody can sign in, in a role where one is given."""
+        if name not in self.codes or role is not None:
+            self.codes[name] = invite(self.engine, name, role=role)
         return self.codes[name]
+
+    def be(self, page: Page, role: str) -> str:
+        """Sign a page in as somebody new in a role, past the Rate page, and return the name."""
+        name = f"{role}-{secrets.token_hex(4)}"
+        reply = page.request.post("/session", data={"code": self.code(name, role)})
+        assert reply.ok, reply.text()
+        return name
 
     def image(self) -> str:
         """Store an image and return its id."""

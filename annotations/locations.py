@@ -1,5 +1,6 @@
 """Where the data lies: one folder with the database and the images, shared by the app and the commands."""
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -34,3 +35,23 @@ def database_url(data: Path, given: str | None = None) -> str:
 def images_dir(data: Path) -> Path:
     """Return the folder of the stored images; ``originals`` in it holds imported files, named by image id."""
     return data / "images"
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where the database and the images are."""
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help="default: the variable SPECS_DB, or specs.sqlite3 in the data folder",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="the data folder (default: the variable SPECS_DATA, or the app's folder)",
+    )
+
+
+def database_of(options: argparse.Namespace) -> str:
+    """Return the database's URL that the options of `add_places` name."""
+    return database_url(data_dir(options.data), options.database)

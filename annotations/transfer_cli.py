@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from annotations.locations import add_places, data_dir, database_of, images_dir
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
     from collections.abc import Callable
@@ -87,32 +89,16 @@ def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None
     corrected.set_defaults(run=_segmentations)
 
 
-def add_places(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where the database and the images are."""
-    parser.add_argument(
-        "--database",
-        metavar="URL",
-        help="default: the variable SPECS_DB, or specs.sqlite3 in the data folder",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="the data folder (default: the variable SPECS_DATA, or the app's folder)",
-    )
-
-
 def _import(options: argparse.Namespace) -> int:
     # Heavy, and not needed to print help.
     from annotations.engine import open_database
     from annotations.errors import InvalidRecordError
     from annotations.importing import ImportPlan, import_items
-    from annotations.locations import data_dir, database_url, images_dir
     from annotations.reading import is_own_export
 
     data = data_dir(options.data)
     if is_own_export(options.path):
-        return _reimport(options, database_url(data, options.database), images_dir(data))
+        return _reimport(options, database_of(options), images_dir(data))
     if options.campaign is None:
         raise InvalidRecordError("say with --campaign which campaign the captions are for")
     plan = ImportPlan(
@@ -125,7 +111,7 @@ def _import(options: argparse.Namespace) -> int:
         skip_invalid=options.skip_invalid,
         report=options.report,
     )
-    engine = open_database(database_url(data, options.database), must_exist=not options.create)
+    engine = open_database(database_of(options), must_exist=not options.create)
     try:
         return _tell(import_items(engine, options.path, plan, images=images_dir(data)))
     finally:
@@ -169,7 +155,6 @@ def _export(options: argparse.Namespace) -> int:
     from annotations.engine import open_database
     from annotations.errors import InvalidRecordError
     from annotations.exporting import export_items, export_parquet, export_ratings
-    from annotations.locations import data_dir, database_url
 
     format, items = options.format, options.what == "items"
     if format in ("parquet", "mtme", "sqlite") and options.output is None:
@@ -178,7 +163,7 @@ def _export(options: argparse.Namespace) -> int:
         raise InvalidRecordError(f"{format} has its own contents; leave out --what and --all-revisions")
     if (format == "mtme") == (options.campaign is None) and format in ("mtme", "sqlite"):
         raise InvalidRecordError("mtme is of one campaign; name it with --campaign")
-    engine = open_database(database_url(data_dir(options.data), options.database), must_exist=True)
+    engine = open_database(database_of(options), must_exist=True)
     try:
         campaign_id = None if options.campaign is None else get_campaign(engine, options.campaign).id
         everything: bool = options.all_revisions
@@ -231,9 +216,8 @@ def _mtme(engine: "Engine", folder: Path, campaign_id: str) -> int:
 def _segmentations(options: argparse.Namespace) -> int:
     from annotations.engine import open_database
     from annotations.exporting import export_segmentations
-    from annotations.locations import data_dir, database_url
 
-    engine = open_database(database_url(data_dir(options.data), options.database), must_exist=True)
+    engine = open_database(database_of(options), must_exist=True)
 
     def write(path: Path) -> int:
         with path.open("w", encoding="utf-8", newline="") as stream:

@@ -218,7 +218,7 @@ const empty = () => {
         button("Go to Inspect", () => openTab("Inspect"), others.length ? {} : { class: "ra-go" }),
         button("Look again", enter, { "data-leaves": true }),
         done ? button("Change one", showHistory, { id: "rate-back" }) : null,
-        done ? button("See the analysis", () => openTab("Analyse")) : null)),
+        done && me.role !== "rater" ? button("See the analysis", () => openTab("Analyse")) : null)),
     whoCard()));
   showProgress();
 };

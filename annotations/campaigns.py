@@ -194,7 +194,7 @@ def change_campaign(
     with writing(engine) as connection:
         before = find_campaign(connection, campaign_id)
         _check_settings(
-            overlap=overlap or before.overlap,
+            overlap=before.overlap if overlap is None else overlap,
             lease_minutes=1 if lease_minutes is None else lease_minutes,
             gold_every=gold_every or 0,
         )

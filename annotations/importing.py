@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
+from annotations.audit import record_act
 from annotations.campaigns import (
     DEFAULT_GUIDELINE,
     DEFAULT_LEASE_MINUTES,
@@ -52,6 +53,7 @@ class ImportPlan:
         pairs: Whether to set the captions of each image against each other.
         images_from: To which paths of images are relative; the table's folder when None.
         skip_invalid: Whether to take the good rows where others are refused.
+        actor: Who does it, for the audit log, unless None.
         report: A file for all refused rows, ``.csv`` or ``.json``, or None.
     """
 
@@ -63,6 +65,7 @@ class ImportPlan:
     images_from: Path | None = None
     skip_invalid: bool = False
     report: Path | None = None
+    actor: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,6 +266,8 @@ def _write(engine: Engine, spool: Spool, plan: ImportPlan, images: Path) -> Writ
             written = write_items(connection, spool, campaign, originals, plan_overlap=plan.overlap)
             if plan.pairs:
                 written = add_pairs(connection, spool, campaign, written, overlap=overlap)
+            done = {"name": campaign.name, "items": written.items, "images": written.images}
+            record_act(connection, plan.actor, "import items", campaign.id, done)
         return written
     except OSError as error:
         originals.take_back()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, Engine, and_, case, func, or_, select
+from sqlalchemy import Connection, Engine, and_, case, func, literal_column, or_, select
 
 from annotations.agreement import Alpha, krippendorff_alpha
 from annotations.campaigns import Campaign, find_campaign
@@ -187,7 +187,8 @@ def _count_items(connection: Connection, campaign_id: str) -> dict[str, dict[str
 def _counts(connection: Connection, campaign_id: str, now: datetime) -> list[DayCount]:
     """Count the current ratings of each rater on each day, in one pass over them."""
     saved = current_ratings.c.created_at
-    day = func.substr(saved, 1, 10)
+    # Written out, because PostgreSQL takes two parameters, even equal ones, for different groups.
+    day = func.substr(saved, literal_column("1"), literal_column("10"))
     is_late = and_(items.c.role == "regular", saved > timestamp(now - timedelta(days=PACE_DAYS)))
     rows = connection.execute(
         select(

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 
 from annotations.errors import UnknownRecordError
 from app import admin_campaigns, admin_items
+from app.admin_transfer import transfer_router
 from app.answers import FormError
 from app.json_routes import read_json, respond
 from app.sessions import require
@@ -65,10 +66,12 @@ def admin_router(context: AppContext) -> APIRouter:
     Args:
         context: The open context.
     """
-    router = APIRouter(prefix="/admin")
+    router = APIRouter()
     comparing = CapacityLimiter(1)
+    # Before the routes below, which take every name.
+    router.include_router(transfer_router(context, one_at_a_time=comparing))
 
-    @router.get("/{name:path}")
+    @router.get("/admin/{name:path}")
     async def read(request: Request, name: str) -> JSONResponse:
         roles, view = _READS.get(name, (_DECIDES, None))
 
@@ -81,7 +84,7 @@ def admin_router(context: AppContext) -> APIRouter:
         limiter = comparing if name in _HEAVY else None
         return await to_thread.run_sync(respond, run, limiter=limiter)
 
-    @router.post("/{name:path}")
+    @router.post("/admin/{name:path}")
     async def act(request: Request, name: str) -> JSONResponse:
         roles, action = _ACTS.get(name, (_DECIDES, None))
         payload: object = None

@@ -24,13 +24,14 @@ ENV PATH=/home/user/venv/bin:$PATH \
     HF_HOME=/home/user/models
 
 # The dependencies are a layer of their own, which a change of the code leaves as it is. requirements.txt is
-# given as constraints: it pins the versions but does not bring in what only tests and training need.
+# given as constraints: it pins the versions but does not bring in what only tests and training need. The driver for
+# PostgreSQL comes along, so that SPECS_DB is all that has to change.
 COPY --chown=user pyproject.toml requirements.txt ./
 RUN python -m venv /home/user/venv \
     && if [ -n "$TORCH_INDEX" ]; then \
          pip install --quiet --no-deps --constraint requirements.txt --index-url "$TORCH_INDEX" torch torchvision; \
        fi \
-    && python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
+    && python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["postgres"], sep="\n")' \
          > /tmp/runtime.txt \
     && pip install --quiet --constraint requirements.txt --requirement /tmp/runtime.txt \
     && rm /tmp/runtime.txt

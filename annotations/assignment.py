@@ -7,22 +7,29 @@ processes.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, String, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, String, bindparam, func, or_, select
 
+from annotations.drafts import find_draft
 from annotations.engine import reading, writing
-from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.items import Unit, find_item
-from annotations.places import FINISHED, FIRST_OPEN, IN_HAND, IS_OPEN, Place, find_place, free, hold
+from annotations.places import (
+    FINISHED,
+    FIRST_OPEN,
+    IN_HAND,
+    IS_OPEN,
+    Place,
+    campaign_lease,
+    find_place,
+    free,
+    hold,
+)
 from annotations.raters import ensure_rater, find_rater
-from annotations.schema import assignments, campaigns, drafts, items, timestamp
-
-MAX_DRAFT_CHARACTERS: Final = 200_000
+from annotations.schema import assignments, campaigns, items, timestamp
 
 _FIRST_IN_HAND: Final = IN_HAND.limit(1)
 _RUNNING: Final = (
@@ -62,6 +69,7 @@ class Assignment:
         flipped: Whether the left one is the battle's second. Not to be shown to the rater.
         returned: Why the item came back to the rater who had submitted it, or None.
         draft: What this rater has entered so far, as given to `save_draft`, or None.
+        draft_saved_at: When the draft was saved; UTC, ISO 8601. None without one.
         lease_expires_at: Until when the item is kept for this rater; UTC, ISO 8601. None if this rater has
             submitted a rating of it before: then it is kept for ever.
     """
@@ -78,6 +86,7 @@ class Assignment:
     flipped: bool
     returned: str | None
     draft: dict[str, Any] | None
+    draft_saved_at: str | None
     lease_expires_at: str | None
 
     @property
@@ -136,7 +145,9 @@ def next_item(
         item_id = connection.scalar(_FIRST_IN_HAND, values) or _first_open(connection, values)
         if item_id is None:
             return None
-        place = hold(connection, item_id, rater_id, lease=lease or _lease(connection, item_id), now=now)
+        place = hold(
+            connection, item_id, rater_id, lease=lease or campaign_lease(connection, item_id), now=now
+        )
         return _assignment(connection, item_id, rater_id, place)
 
 
@@ -163,7 +174,7 @@ def claim_item(
     """
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rater)
-        lease = lease or _lease(connection, item_id)
+        lease = lease or campaign_lease(connection, item_id)
         place = hold(connection, item_id, rater_id, lease=lease, now=now or datetime.now(UTC))
         return _assignment(connection, item_id, rater_id, place)
 
@@ -229,81 +240,24 @@ def progress(
     return Progress(done=done, left=in_hand + left)
 
 
-def save_draft(
-    engine: Engine,
-    rater: str,
-    item_id: str,
-    content: Mapping[str, Any],
-    *,
-    lease: timedelta | None = None,
-    now: datetime | None = None,
-) -> str:
-    """Keep what a rater has entered so far, and renew the lease while the place is still the rater's.
-
-    A draft is kept even when the place has gone to somebody else: nothing typed is thrown away.
-
-    Args:
-        engine: From `open_database`.
-        rater: The rater's name; written down on the first visit.
-        item_id: From `next_item` or `claim_item`.
-        content: The form's state; anything that JSON can hold.
-        lease: How long the item is kept from now on; the campaign's time when None.
-        now: The time; the clock's when None.
-
-    Returns:
-        When it was saved; UTC, ISO 8601.
-
-    Raises:
-        InvalidRecordError: If the content is no JSON object, or has over 200,000 characters as JSON.
-        UnknownRecordError: If there is no such item, or it was deleted.
-        StorageError: If the database fails; then the draft before this one is still there.
-    """
-    now = now or datetime.now(UTC)
-    try:
-        text = json.dumps(dict(content), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidRecordError(f"a draft must be a JSON object: {error}") from error
-    if len(text) > MAX_DRAFT_CHARACTERS:
-        raise InvalidRecordError(
-            f"a draft may have {MAX_DRAFT_CHARACTERS:,} characters; this one has {len(text):,}"
-        )
-    row = {"content": text, "saved_at": timestamp(now)}
-    with writing(engine) as connection:
-        rater_id = ensure_rater(connection, rater)
-        place = find_place(connection, item_id, rater_id, now=now)
-        mine = and_(drafts.c.item_id == item_id, drafts.c.rater_id == rater_id)
-        if connection.execute(update(drafts).where(mine).values(row)).rowcount == 0:
-            connection.execute(insert(drafts).values(item_id=item_id, rater_id=rater_id, **row))
-        if place.is_held(now):
-            hold(connection, item_id, rater_id, lease=lease or _lease(connection, item_id), now=now)
-    return timestamp(now)
-
-
-def load_draft(engine: Engine, rater: str, item_id: str) -> dict[str, Any] | None:
-    """Read what a rater has entered so far.
+def own_place(engine: Engine, rater: str, item_id: str) -> Place:
+    """Read what a rater has of an item.
 
     Args:
         engine: From `open_database`.
         rater: The rater's name.
-        item_id: From `next_item` or `claim_item`.
+        item_id: Of the item.
 
     Returns:
-        The content last given to `save_draft`, or None when there is none or the rating was submitted since.
+        The place.
 
     Raises:
         InvalidRecordError: If the name is empty, too long or holds control characters.
+        UnknownRecordError: If there is no such item, or it was deleted.
         StorageError: If the database fails.
     """
     with reading(engine) as connection:
-        rater_id = find_rater(connection, rater)
-        return None if rater_id is None else _draft(connection, item_id, rater_id)
-
-
-def _draft(connection: Connection, item_id: str, rater_id: str) -> dict[str, Any] | None:
-    text = connection.scalar(
-        select(drafts.c.content).where(drafts.c.item_id == item_id, drafts.c.rater_id == rater_id)
-    )
-    return None if text is None else json.loads(text)
+        return find_place(connection, item_id, find_rater(connection, rater) or "", now=datetime.now(UTC))
 
 
 def _first_open(connection: Connection, values: Mapping[str, str]) -> str | None:
@@ -325,23 +279,13 @@ def _first_open(connection: Connection, values: Mapping[str, str]) -> str | None
     return None
 
 
-def _lease(connection: Connection, item_id: str) -> timedelta:
-    minutes = connection.scalar(
-        select(campaigns.c.lease_minutes)
-        .join(items, items.c.campaign_id == campaigns.c.id)
-        .where(items.c.id == item_id)
-    )
-    if minutes is None:
-        raise UnknownRecordError(f"there is no item {item_id!r}")
-    return timedelta(minutes=minutes)
-
-
 def _assignment(connection: Connection, item_id: str, rater_id: str, place: Place) -> Assignment:
     item = find_item(connection, item_id)
     sides = None
     if item.battle is not None:
         captions = [find_item(connection, one).caption for one in item.battle]
         sides = (captions[1], captions[0]) if place.flipped else (captions[0], captions[1])
+    draft, saved_at = find_draft(connection, item_id, rater_id)
     reason = None
     if place.state == "returned":
         reason = connection.scalar(
@@ -361,6 +305,7 @@ def _assignment(connection: Connection, item_id: str, rater_id: str, place: Plac
         sides=sides,
         flipped=bool(place.flipped),
         returned=reason,
-        draft=_draft(connection, item_id, rater_id),
+        draft=draft,
+        draft_saved_at=saved_at,
         lease_expires_at=None if place.is_finished else place.lease_expires_at,
     )

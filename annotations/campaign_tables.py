@@ -20,7 +20,10 @@ from sqlalchemy import (
 from annotations.columns import metadata, time_column
 
 INSPECT_CAMPAIGN: Final = "0" * 31 + "1"
-"""Id of the campaign that takes the captions sent from the Inspect page; every database has it."""
+"""Id of the campaign that takes the captions sent from Inspect to be rated; every database has it."""
+
+LINKS_CAMPAIGN: Final = "0" * 31 + "2"
+"""Id of the paused campaign that keeps captions with a copied link; every database has it."""
 
 campaigns = Table(
     "campaigns",

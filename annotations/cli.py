@@ -1,10 +1,10 @@
-"""The ``specs-ratings`` command: take captions into the database and ratings out of it."""
+"""The ``specs-ratings`` command: captions in, ratings out, backups, and who may rate."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from annotations import transfer_cli
+from annotations import accounts_cli, backup_cli, transfer_cli
 from annotations.errors import AnnotationError
 
 
@@ -28,5 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="specs-ratings", description="Work with the database of ratings.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    transfer_cli.add_commands(commands)
+    for part in (transfer_cli, backup_cli, accounts_cli):
+        part.add_commands(commands)
     return parser

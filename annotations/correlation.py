@@ -16,18 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from annotations.errors import InvalidScoresError
+from annotations.resampling import Counts, Floats, check_options, draw_blocks, numbered, percentile_interval
 
 MIN_ITEMS: Final = 3
 """Below this number of items a correlation is not reported: two items always agree or disagree perfectly."""
 
-MIN_DEFINED: Final = 0.5
-"""Share of resamples that must have a value for an interval to be reported."""
-
 # Bounds the memory of one step to some tens of megabytes.
 _CELLS_AT_ONCE: Final = 2_000_000
 
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 ArrayLike = Sequence[float] | npt.NDArray[np.floating] | npt.NDArray[np.integer]
 
 
@@ -114,10 +110,7 @@ def correlate(
         Cluster bootstrap: Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8;
         tau-b: Kendall, The treatment of ties in ranking problems, 1945.
     """
-    if n_resamples < 0 or not 0 < confidence < 1:
-        raise InvalidScoresError(
-            f"n_resamples must be at least 0 and confidence between 0 and 1; got {n_resamples}, {confidence}"
-        )
+    check_options(n_resamples, confidence)
     human, metric = _paired(human_scores, metric_scores)
     if len(groups) != len(human):
         raise InvalidScoresError(
@@ -125,30 +118,24 @@ def correlate(
         )
     kept = ~(np.isnan(human) | np.isnan(metric))
     human, metric = human[kept], metric[kept]
-    numbers: dict[Hashable, int] = {}
-    cluster = np.array(
-        [numbers.setdefault(group, len(numbers)) for group, keep in zip(groups, kept, strict=True) if keep],
-        dtype=np.int64,
-    )
-    n_groups = len(numbers)
+    cluster, images = numbered([group for group, keep in zip(groups, kept, strict=True) if keep])
+    n_groups = len(images)
     reason = _undefined(human, metric)
-    # How often each image comes when C are drawn with replacement: (B, C). The first row is the data itself.
-    draws: Counts = np.ones((1, n_groups), dtype=np.int64)
-    if not reason and n_groups > 1:
-        chances = np.full(n_groups, 1 / n_groups)
-        resamples = np.random.default_rng(seed).multinomial(n_groups, chances, size=n_resamples)
-        draws = np.concatenate([draws, resamples])
+    # How often each image comes: (B, C). The first row is the data itself.
+    draws = np.concatenate(list(draw_blocks(n_groups, n_resamples=0 if reason else n_resamples, seed=seed)))
 
     def statistic(of: _Measure) -> Statistic:
         if reason:
             return Statistic(math.nan, len(human), math.nan, math.nan, reason)
         values = of(human, metric, draws, cluster)
-        low, high, note = _interval(values[1:], confidence, n_groups=n_groups)
+        low, high, note = percentile_interval(
+            values[1:], confidence, n_groups=n_groups, otherwise="one side is constant"
+        )
         return Statistic(float(values[0]), len(human), low, high, note)
 
     return Correlation(
         pearson_r=statistic(_pearson),
-        spearman_rho=statistic(_spearman),
+        spearman_rho=statistic(resampled_spearman),
         kendall_tau_b=statistic(_kendall),
         n_items=len(human),
         n_groups=n_groups,
@@ -187,7 +174,7 @@ def spearman_rho(human_scores: ArrayLike, metric_scores: ArrayLike) -> float:
     Raises:
         InvalidScoresError: If the lengths differ or a value is not finite.
     """
-    return _value(_spearman, human_scores, metric_scores)
+    return _value(resampled_spearman, human_scores, metric_scores)
 
 
 def kendall_tau_b(human_scores: ArrayLike, metric_scores: ArrayLike) -> float:
@@ -238,32 +225,24 @@ def _undefined(human: Floats, metric: Floats) -> str:
     return ""
 
 
-def _interval(values: Floats, confidence: float, *, n_groups: int) -> tuple[float, float, str]:
-    if n_groups < 2:
-        return math.nan, math.nan, "all items are of one image: no interval over images"
-    if len(values) == 0:
-        return math.nan, math.nan, "no resamples drawn"
-    defined = values[~np.isnan(values)]
-    note = ""
-    if len(defined) < len(values):
-        note = (
-            f"{len(defined):,} of {len(values):,} resamples have a value; in the others one side is constant"
-        )
-    if len(defined) < MIN_DEFINED * len(values):
-        return math.nan, math.nan, f"no interval: only {note}"
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return float(low), float(high), note
-
-
 def _pearson(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
     """Compute Pearson's r on each resample: (B,)."""
     parts = [_weighted_pearson(human, metric, weights) for weights in _weights(draws, cluster)]
     return np.concatenate(parts)
 
 
-def _spearman(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
-    """Compute Spearman's rho on each resample: (B,)."""
+def resampled_spearman(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
+    """Compute Spearman's rho on each resample.
+
+    Args:
+        human: (N,) finite values, N at least 1.
+        metric: (N,) finite values.
+        draws: (B, C) how often each image was drawn.
+        cluster: (N,) the image of each item, from 0 to C - 1.
+
+    Returns:
+        (B,) in [-1, 1]; NaN where one side of a resample is constant, and where none of its images is here.
+    """
     parts = [
         _weighted_pearson(_mid_ranks(human, weights), _mid_ranks(metric, weights), weights)
         for weights in _weights(draws, cluster)
@@ -317,7 +296,7 @@ def _unit_scale(values: Floats) -> Floats:
 def _weighted_pearson(human: Floats, metric: Floats, weights: Floats) -> Floats:
     """Compute Pearson's r of (N,) values, or of (B, N) values, under (B, N) weights: (B,)."""
     x, y = np.atleast_2d(_unit_scale(human)), np.atleast_2d(_unit_scale(metric))
-    total = weights.sum(axis=1, keepdims=True)  # (B, 1)
+    total = np.maximum(weights.sum(axis=1, keepdims=True), 1)  # (B, 1); a resample may miss every item
     x = x - (weights * x).sum(axis=1, keepdims=True) / total  # (B, N)
     y = y - (weights * y).sum(axis=1, keepdims=True) / total
     # Products of very small deviations vanish; scaled by their own magnitude they do not.

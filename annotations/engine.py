@@ -1,5 +1,7 @@
 """Open the rating database: settings, transactions, migrations, and storage errors in plain words."""
 
+import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -13,17 +15,25 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, TimeoutError
 
 from annotations.errors import InvalidRecordError, NewerDatabaseError, StorageError
+from annotations.postgres import advice_on, create_postgres, refuse_encoding
+from annotations.write_ahead_log import is_damaged
 
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 """How long a connection waits for another one's write before it gives up."""
 
-# Any constant will do, as long as every process of this program uses the same one.
-_POSTGRES_WRITE_LOCK: Final = 5_377_203_511
+POOL_TIMEOUT_SECONDS: Final = 30.0
+"""How long a request waits while all of the engine's connections are in use."""
 
-_APPLICATION_ID: Final = int.from_bytes(b"SPCL")
+APPLICATION_ID: Final = int.from_bytes(b"SPCL")
+"""What SQLite files of this program carry in their header."""
+
+_VERSION: Final = re.compile(r"\d{4}")
+
+# In an address that cannot be parsed: all between the first colon and the last at sign.
+_PASSWORD: Final = re.compile(r"(?<=:).*(?=@)", re.DOTALL)
 
 _ADVICE: Final = {
     "SQLITE_FULL": "the disk is full; free some space and try again",
@@ -43,7 +53,8 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
     The version, the integrity and the origin of an existing database are checked before anything is written.
 
     Args:
-        url: A SQLAlchemy URL: ``sqlite:////folder/specs.sqlite3`` for one file, or ``postgresql+psycopg://...``.
+        url: A SQLAlchemy URL: ``sqlite:////folder/specs.sqlite3`` for one file, or
+            ``postgresql://user:password@host/name`` for a server.
         must_exist: Whether a SQLite file that is not there is an error instead of a new database.
 
     Returns:
@@ -61,6 +72,9 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
             if engine.dialect.name == "sqlite":
                 _switch_to_write_ahead_log(engine)
         _bring_up_to_date(engine)
+        with reading(engine) as connection:
+            # Stays open in the pool, by which others know that the database is in use.
+            connection.exec_driver_sql("SELECT version_num FROM alembic_version")
     except BaseException:
         engine.dispose()
         raise
@@ -81,10 +95,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
         StorageError: If the database fails.
     """
     with _plain_errors(engine), engine.connect() as connection:
-        options: dict[str, Any] = {"specs_read_only": True}
-        if engine.dialect.name == "postgresql":
-            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        connection = connection.execution_options(**options)
+        connection = connection.execution_options(specs_read_only=True)
         with connection.begin():
             yield connection
 
@@ -111,20 +122,27 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def known_versions() -> frozenset[str]:
+    """Return the versions of the tables that this program can bring up to date, the newest among them."""
+    scripts = ScriptDirectory.from_config(_alembic_config())
+    return frozenset(script.revision for script in scripts.walk_revisions())
+
+
 def _create(url: str, *, must_exist: bool) -> Engine:
     try:
         parsed = make_url(url)
         dialect = parsed.get_backend_name()
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise InvalidRecordError(
-            f"{url!r} is not a database URL; write for example sqlite:////folder/specs.sqlite3"
+            f"{_PASSWORD.sub('***', url)!r} is not a database URL; write for example "
+            "sqlite:////folder/specs.sqlite3"
         ) from error
     if dialect == "sqlite":
         return _create_sqlite(parsed, must_exist=must_exist)
     if dialect == "postgresql":
-        return _create_postgres(parsed)
+        return create_postgres(parsed, pool_timeout=POOL_TIMEOUT_SECONDS)
     raise InvalidRecordError(
-        f"database {dialect!r} is not supported; give a URL that begins with sqlite:/// or postgresql+psycopg://"
+        f"database {dialect!r} is not supported; give a URL that begins with sqlite:/// or postgresql://"
     )
 
 
@@ -135,8 +153,12 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
             "sqlite:////folder/specs.sqlite3"
         )
     if not url.database.startswith("file:"):
-        if must_exist and not Path(url.database).exists():
+        exists = Path(url.database).exists()
+        if must_exist and not exists:
             raise StorageError(f"there is no database {url.database}")
+        if exists and os.access(url.database, os.R_OK) and not os.access(url.database, os.W_OK):
+            # SQLite would find out too, and leave the two files of a write-ahead log beside it.
+            raise StorageError(f"cannot use {url.render_as_string()}: {_ADVICE['SQLITE_READONLY']}")
         folder = Path(url.database).absolute().parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -144,9 +166,15 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
             raise StorageError(
                 f"cannot make the folder {folder} for the database: {error.strerror}"
             ) from error
+        if is_damaged(Path(url.database)):
+            raise StorageError(
+                f"cannot use {url.render_as_string()}: its write-ahead log {Path(url.database).name}-wal is "
+                "damaged; restore both from a backup, or move the log away and lose the latest ratings"
+            )
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        pool_timeout=POOL_TIMEOUT_SECONDS,
         execution_options={
             "specs_write_queue": threading.Lock(),
             "specs_foreign_keys": (keys := {"kept": True}),
@@ -169,26 +197,6 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
     return engine
 
 
-def _create_postgres(url: URL) -> Engine:
-    try:
-        engine = create_engine(
-            url, pool_pre_ping=True, execution_options={"specs_write_queue": threading.Lock()}
-        )
-    except (ImportError, NoSuchModuleError) as error:
-        raise StorageError(
-            f"the driver for {url.drivername} is not installed; run: pip install 'psycopg[binary]'"
-        ) from error
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # One writer at a time, as SQLite has it: the overlap cap rests on counting other people's rows, which
-        # row locks alone do not protect.
-        if not connection.get_execution_options().get("specs_read_only", False):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_WRITE_LOCK})")
-
-    return engine
-
-
 def _alembic_config() -> Config:
     config = Config()
     # "%" begins an interpolation in alembic's configuration and may stand in a folder's name.
@@ -198,28 +206,33 @@ def _alembic_config() -> Config:
 
 def _refuse_foreign(engine: Engine) -> None:
     name = engine.url.render_as_string()
+    ours = True
     with reading(engine) as connection:
         if engine.dialect.name == "sqlite":
+            ours = connection.exec_driver_sql("PRAGMA application_id").scalar_one() in (0, APPLICATION_ID)
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if found != "ok":
-                raise StorageError(f"cannot use {name}: {_ADVICE['SQLITE_CORRUPT']} ({found})")
-        tables = inspect(connection).get_table_names()
-        if not tables:
-            return
-        if "alembic_version" not in tables:
-            raise StorageError(
-                f"cannot use {name}: it belongs to another program, with tables such as {min(tables)!r}"
-            )
+                raise StorageError(
+                    f"cannot use {name}: {_ADVICE['SQLITE_CORRUPT']} ({found.splitlines()[-1]})"
+                )
+        else:
+            refuse_encoding(connection)
+        tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
         version = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
-    if version is not None and version not in known:
+    known = known_versions()
+    if ours and version is not None and _VERSION.fullmatch(version) and version > max(known):
         raise NewerDatabaseError(
             f"{name} is at version {version}, and this program knows versions up to {max(known)}; "
             "update the program, or give another database"
         )
+    # Other programs use alembic too: its table alone, or a version of the same name, makes no database ours.
+    empty = version is None and not tables
+    if not ours or not (empty or (version in known and "revisions" in tables)):
+        example = f", with tables such as {min(tables)!r}" if tables else ""
+        raise StorageError(f"cannot use {name}: it belongs to another program{example}")
 
 
-def _bring_up_to_date(engine: Engine) -> None:
+def _bring_up_to_date(engine: Engine, revision: str = "head") -> None:
     is_sqlite = engine.dialect.name == "sqlite"
     if is_sqlite:
         _keep_foreign_keys(engine, False)
@@ -227,10 +240,10 @@ def _bring_up_to_date(engine: Engine) -> None:
         with writing(engine) as connection:
             if is_sqlite:
                 # Marks the file as ours, and fails on a read-only one, on which BEGIN IMMEDIATE does not.
-                connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+                connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             config = _alembic_config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
             if is_sqlite:
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
                 if broken is not None:
@@ -286,6 +299,8 @@ def _plain_errors(engine: Engine) -> Iterator[None]:
 
 def _sentence(engine: Engine, error: BaseException | None) -> str:
     name = engine.url.render_as_string()
+    if engine.dialect.name == "postgresql":
+        return f"cannot use {name}: {advice_on(error)}"
     code = getattr(error, "sqlite_errorname", "")
     for prefix, advice in _ADVICE.items():
         if code.startswith(prefix):

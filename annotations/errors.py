@@ -31,3 +31,15 @@ class NewerDatabaseError(AnnotationError, RuntimeError):
 
 class InvalidScoresError(AnnotationError, ValueError):
     """Arrays of scores that no statistic can be computed from: unequal lengths, or infinite values."""
+
+
+class SignInRefusedError(AnnotationError, PermissionError):
+    """A code that does not sign anybody in; which of the possible reasons it is, is not told."""
+
+
+class LockedOutError(AnnotationError, RuntimeError):
+    """Too many wrong codes: no further one is looked at for a while."""
+
+
+class LastAdminError(AnnotationError, RuntimeError):
+    """A change that would leave nobody who can change anything."""

@@ -191,6 +191,22 @@ def hold(connection: Connection, item_id: str, rater_id: str, *, lease: timedelt
     return Place("held", until, place.has_room, flipped)
 
 
+def campaign_lease(connection: Connection, item_id: str) -> timedelta:
+    """Read how long an item is kept for a rater, in an open transaction.
+
+    Raises:
+        UnknownRecordError: If there is no such item.
+    """
+    minutes = connection.scalar(
+        select(campaigns.c.lease_minutes)
+        .join(items, items.c.campaign_id == campaigns.c.id)
+        .where(items.c.id == item_id)
+    )
+    if minutes is None:
+        raise UnknownRecordError(f"there is no item {item_id!r}")
+    return timedelta(minutes=minutes)
+
+
 def finish(connection: Connection, item_id: str, rater_id: str, place: Place) -> None:
     """Mark a rater's place on an item as finished: it is nobody else's for ever.
 

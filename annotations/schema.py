@@ -52,7 +52,7 @@ VERDICTS: Final = ("supported", "hallucinated", "unsure")
 """What a rater may say of one detail unit."""
 
 ROLES: Final = ("rater", "adjudicator", "admin")
-"""What a person may be; each may do what those before it may."""
+"""What a person may be."""
 
 ITEM_ROLES: Final = ("regular", "training", "gold")
 """What an item is for: to be judged, to learn on, or to see how well somebody judges."""
@@ -178,6 +178,19 @@ scores = Table(
     Column("similarity", Float(53)),
     Column("curve", Text),
     Column("segmenter_version", String(120)),
+    time_column("created_at"),
+)
+
+# Why an item has no score of a model. A row stands until the item is cut in another way, somebody asks for
+# another try, or there is a score after all; until then nobody tries again.
+score_failures = Table(
+    "score_failures",
+    metadata,
+    Column("item_id", ForeignKey("items.id"), primary_key=True),
+    Column("metric", String(60), primary_key=True),
+    Column("model_sha256", String(64), primary_key=True),
+    Column("segmenter_version", String(120), nullable=False),
+    Column("reason", Text, nullable=False),
     time_column("created_at"),
 )
 

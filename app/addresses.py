@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.answers import FormError, read_item_id, read_text
 from app.examples import load_examples
-from app.inspection import MAX_THRESHOLD, Inspection
+from app.inspection import MAX_THRESHOLD, Inspection, store_item
 from app.models import chosen_checkpoint
 from app.unit_editing import with_cut
 from specs_core.errors import UnknownModelError
@@ -18,6 +19,8 @@ from specs_core.segmentation import SEGMENTERS
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from annotations.accounts import Account
+    from annotations.items import Item
     from app.context import AppContext
 
 _EXAMPLE = "example-"
@@ -41,7 +44,7 @@ class NamedItem:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ViewSettings:
     """How a caption is looked at; None for what the address does not say.
 
     Attributes:
@@ -55,7 +58,7 @@ class Settings:
     threshold: float | None
 
 
-def read_settings(context: AppContext, payload: object) -> Settings:
+def read_settings(context: AppContext, payload: object) -> ViewSettings:
     """Read the settings out of an address.
 
     Args:
@@ -79,18 +82,38 @@ def read_settings(context: AppContext, payload: object) -> Settings:
         threshold = math.nan
     if threshold is not None and not 0 <= threshold <= MAX_THRESHOLD:
         raise FormError(f"The link's dip threshold is no number from 0 to {MAX_THRESHOLD}.")
-    return Settings(model or None, segmenter or None, threshold)
+    return ViewSettings(model or None, segmenter or None, threshold)
 
 
-def open_item(context: AppContext, payload: object) -> tuple[NamedItem, Image]:
+def store_link(context: AppContext, shown: Inspection) -> str:
+    """Store a scored caption so that an address can name it, and return the item's id.
+
+    It is not handed out to be rated, and whoever has the address may see it.
+
+    Raises:
+        CaptionError: If the units are corrected and not saved.
+        SpecsError: If the image has gone from the server's cache.
+        AnnotationError: If the store refuses.
+        OSError: If the image cannot be written.
+    """
+    from annotations.campaign_tables import LINKS_CAMPAIGN
+
+    return store_item(context, shown, campaign_id=LINKS_CAMPAIGN)
+
+
+def open_item(context: AppContext, payload: object, account: Account | None) -> tuple[NamedItem, Image]:
     """Return the image and the caption that an address names.
+
+    An item of a blind campaign is shown with its curve only to somebody who has rated or sent it, and to
+    those who decide about the ratings.
 
     Args:
         context: The open context.
         payload: The request; ``item`` is an example's name or the id of a stored item.
+        account: Who asks, or None for a visitor.
 
     Raises:
-        FormError: If there is no such item here, or its image is gone.
+        FormError: If there is no such item here, its image is gone, or it is still to be rated unseen.
         AnnotationError: If the database fails.
         ImageError: If its image cannot be read.
     """
@@ -101,21 +124,41 @@ def open_item(context: AppContext, payload: object) -> tuple[NamedItem, Image]:
 
     name = read_text(payload, "item")
     if name.startswith(_EXAMPLE):
-        for named in named_examples():
-            if named.name == name:
-                path = next(one.path for one in load_examples() if _stem(one.image) in name)
-                return named, read_image(path)
-        raise FormError("The link names an example that is not here.")
+        if name not in (known := _examples_by_name()):
+            raise FormError("The link names an example that is not here.")
+        named, path = known[name]
+        return named, read_image(path)
     item_id = read_item_id(payload)
     try:
         item = get_item(context.engine, item_id)
     except UnknownRecordError as error:
         raise FormError("The link names a caption that is not stored on this server.") from error
+    if item.kind == "battle" or not _may_open(context, item, account):
+        raise FormError(
+            "The link names a caption that is rated unseen. Sign in on the Rate page and rate it; then it "
+            "opens."
+        )
     path = context.pictures.find(item.image_id)
     if item.deleted_at is not None or path is None:
         raise FormError("The link names a caption that has been deleted here.")
     image = read_image(path)
     return NamedItem(item_id, pixel_sha256(image), item.caption, item.segmenter_version), image
+
+
+def _may_open(context: AppContext, item: Item, account: Account | None) -> bool:
+    from annotations.campaigns import get_campaign
+    from annotations.reveals import revealed_at
+    from app.rating import has_rated
+
+    if not get_campaign(context.engine, item.campaign_id).blind:
+        return True
+    if account is None:
+        return False
+    return (
+        account.role != "rater"
+        or revealed_at(context.engine, account.name, item.id) is not None
+        or has_rated(context, account.name, item.id)
+    )
 
 
 def recognise(context: AppContext, shown: Inspection, opened: NamedItem | None) -> Inspection:
@@ -146,19 +189,21 @@ def recognise(context: AppContext, shown: Inspection, opened: NamedItem | None) 
     return shown
 
 
-@cache
 def named_examples() -> tuple[NamedItem, ...]:
     """Return the examples with both of their captions."""
+    return tuple(named for named, _ in _examples_by_name().values())
+
+
+@cache
+def _examples_by_name() -> dict[str, tuple[NamedItem, Path]]:
+    """Return the examples with both of their captions and their image file."""
     from app.pictures import pixel_sha256
     from specs_core.images import read_image
 
-    named = []
+    found = {}
     for example in load_examples():
         sha256 = pixel_sha256(read_image(example.path))
         for kind, caption in (("true", example.caption), ("false", example.false_caption)):
-            named.append(NamedItem(f"{_EXAMPLE}{_stem(example.image)}-{kind}", sha256, caption))
-    return tuple(named)
-
-
-def _stem(filename: str) -> str:
-    return filename.rsplit(".", 1)[0]
+            name = f"{_EXAMPLE}{Path(example.image).stem}-{kind}"
+            found[name] = NamedItem(name, sha256, caption), example.path
+    return found

@@ -75,7 +75,11 @@ def analyse(engine: Engine, *, model_sha256: str | None = None, blind_only: bool
     Raises:
         AnnotationError: If the database fails.
     """
-    rows = [row for row in scores_and_ratings(engine, blind_only=blind_only) if row.metric == METRIC]
+    rows = [
+        row
+        for row in scores_and_ratings(engine, blind_only=blind_only)
+        if row.metric == METRIC and "overall" in row.answers
+    ]
     models = _models(rows)
     chosen = next((choice for choice in models if choice.model_sha256 == model_sha256), None)
     chosen = chosen or (models[0] if models else None)
@@ -142,7 +146,7 @@ def _point(row: ScoredItem) -> Point:
         image_id=row.image_id,
         caption=row.caption,
         score=row.score,
-        human=row.overall,
+        human=row.answers["overall"],
         n_ratings=row.raters,
         n_blind=row.raters - row.revealed,
     )

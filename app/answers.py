@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from annotations.questions import Question
 
 MAX_COMMENT_CHARACTERS: Final = 2000
 VERDICTS: Final = ("supported", "hallucinated", "unsure")
-SCALES: Final = ("correctness", "thoroughness", "overall")
 
+# Of the image: value to begin with, lowest, highest.
+_ZOOM: Final = {"scale": (1.0, 1.0, 8.0), "x": (0.0, -1e5, 1e5), "y": (0.0, -1e5, 1e5)}
 _NONCE = re.compile(r"[0-9A-Za-z_-]{8,120}")
 _ID = re.compile(r"[0-9a-f]{32}")
 # Half an emoji at the end of what was pasted must not cost a rater the whole form.
@@ -23,54 +28,60 @@ class FormError(ValueError):
 
 @dataclass(frozen=True)
 class Answers:
-    """What a rater has answered so far.
+    """What a rater has answered so far, and where the rater is.
 
     Attributes:
         verdicts: One of supported, hallucinated, unsure or None for each detail unit, in order (U units).
-        correctness: 1 to 5, or None.
-        thoroughness: 1 to 5, or None.
-        overall: 1 to 5, or None.
+        answers: Whole numbers by the name of the question; what is missing is not answered yet.
         comment: Free text, at most 2,000 characters.
+        cursor: Number of the row that the rater is at, from 0.
+        zoom: Scale and offsets in pixels with which the image is looked at.
+        seconds: How long the rater has worked on it, at most a day.
     """
 
     verdicts: tuple[str | None, ...]
-    correctness: int | None = None
-    thoroughness: int | None = None
-    overall: int | None = None
+    answers: Mapping[str, int]
     comment: str = ""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every unit has a verdict and every scale a number."""
-        return None not in (*self.verdicts, self.correctness, self.thoroughness, self.overall)
+    cursor: int = 0
+    zoom: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the answers as a JSON object, which `read_answers` reads again."""
-        return {**asdict(self), "verdicts": list(self.verdicts)}
+        return {
+            "verdicts": list(self.verdicts),
+            "answers": dict(self.answers),
+            "comment": self.comment,
+            "cursor": self.cursor,
+            "zoom": dict(zip(_ZOOM, self.zoom, strict=True)),
+            "seconds": self.seconds,
+        }
 
 
-def read_answers(payload: object, *, unit_count: int) -> Answers:
+def read_answers(payload: object, *, questions: Sequence[Question], unit_count: int) -> Answers:
     """Read the answers out of a form that came from a browser.
 
     In the comment, characters that no database takes become the replacement character.
 
     Args:
         payload: The decoded JSON, of any shape.
-        unit_count: How many detail units the item has.
+        questions: What the item asks.
+        unit_count: How many detail units are to be judged.
 
     Returns:
-        The answers; what is missing is None.
+        The answers; what is missing is None or left out.
 
     Raises:
         FormError: If a verdict, a number or the comment is not one that the form can hold, or the number of
             verdicts is not that of the units.
     """
     form = as_form(payload)
-    verdicts = form.get("verdicts")
+    verdicts = form.get("verdicts") or ()
     if not isinstance(verdicts, (list, tuple)) or len(verdicts) != unit_count:
         given = len(verdicts) if isinstance(verdicts, (list, tuple)) else "no list of"
         raise FormError(
-            f"This caption has {unit_count} units, but the form carries {given} verdicts. Reload the page."
+            f"This caption has {unit_count} units to judge, but the form carries {given} verdicts. "
+            "Reload the page."
         )
     for number, verdict in enumerate(verdicts, start=1):
         if verdict is not None and not (isinstance(verdict, str) and verdict in VERDICTS):
@@ -86,12 +97,17 @@ def read_answers(payload: object, *, unit_count: int) -> Answers:
             f"The comment has {len(comment)} characters; at most {MAX_COMMENT_CHARACTERS} can be kept. "
             "Shorten it."
         )
+    zoom = form.get("zoom") or {}
     return Answers(
         verdicts=tuple(verdicts),
-        correctness=_read_scale(form, "correctness"),
-        thoroughness=_read_scale(form, "thoroughness"),
-        overall=_read_scale(form, "overall"),
+        answers=_read_scales(form.get("answers") or {}, questions),
         comment=comment,
+        cursor=int(_number(form.get("cursor"), 0, 0, 10_000)),
+        zoom=tuple(
+            _number(zoom.get(name) if isinstance(zoom, Mapping) else None, fallback, low, high)
+            for name, (fallback, low, high) in _ZOOM.items()
+        ),
+        seconds=_number(form.get("seconds"), 0.0, 0.0, 86_400.0),
     )
 
 
@@ -149,9 +165,27 @@ def as_form(payload: object) -> Mapping[str, Any]:
     return payload
 
 
-def _read_scale(form: Mapping[str, Any], name: str) -> int | None:
-    value = form.get(name)
-    # True is an int in Python, but nobody clicked on it.
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 5):
-        raise FormError(f"{name.capitalize()} is a whole number from 1 to 5.")
-    return value
+def _read_scales(given: object, questions: Sequence[Question]) -> dict[str, int]:
+    if not isinstance(given, Mapping):
+        raise FormError("The answers cannot be read. Reload the page.")
+    answers = {}
+    for question in questions:
+        value = given.get(question.name)
+        if value is None:
+            continue
+        # True is an int in Python, but nobody clicked on it.
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not question.low <= value <= question.high
+        ):
+            raise FormError(f"{question.label} is a whole number from {question.low} to {question.high}.")
+        answers[question.name] = value
+    return answers
+
+
+def _number(value: object, fallback: float, low: float, high: float) -> float:
+    """Read a number that is only the page's own memory, so that nonsense becomes the fallback."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return fallback
+    return float(min(high, max(low, value)))

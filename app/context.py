@@ -12,6 +12,7 @@ from app.pictures import PictureStore
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from app.backups import BackupThread
     from app.settings import Settings
 
 
@@ -25,6 +26,7 @@ class AppContext:
         encoders: The loaded models.
         pictures: The stored images, by image id.
         image_passes: What heat maps are made of.
+        backups: What backs the database up, not started yet; None where backups are off.
     """
 
     settings: Settings
@@ -32,21 +34,28 @@ class AppContext:
     encoders: EncoderCache
     pictures: PictureStore
     image_passes: ImageEvidenceCache = field(default_factory=ImageEvidenceCache)
+    backups: BackupThread | None = None
 
 
 def open_context(settings: Settings) -> AppContext:
     """Open the database and return the context of one running app.
 
     Raises:
-        annotations.errors.AnnotationError: If the database cannot be opened or was made by a newer version.
+        annotations.errors.AnnotationError: If the database cannot be opened, was made by a newer version, or
+            is empty while a backup is not.
         OSError: If the data folder cannot be made.
     """
     from annotations.engine import open_database
+    from app.backups import open_backups
 
     settings.data.mkdir(parents=True, exist_ok=True)
+    engine = open_database(settings.database_url)
+    # First of all: whatever is written to an empty database makes it look as if it were in use.
+    backups = open_backups(settings, engine)
     return AppContext(
         settings=settings,
-        engine=open_database(settings.database_url),
+        engine=engine,
         encoders=EncoderCache(default=settings.model, device=settings.device, capacity=settings.max_models),
         pictures=PictureStore(settings.images_dir),
+        backups=backups,
     )

@@ -190,10 +190,10 @@ def new_serial() -> int:
     return time.monotonic_ns()
 
 
-def store_item(context: AppContext, inspection: Inspection) -> str:
+def store_item(context: AppContext, inspection: Inspection, *, campaign_id: str) -> str:
     """Store a scored caption as an item that can be rated, with its score, and return the item's id.
 
-    Storing the same image, caption and segmentation again gives the same item.
+    Storing the same image, caption and segmentation again gives the same item of the campaign.
 
     Raises:
         CaptionError: If the units are corrected and not saved: a rating hangs on a version that is kept.
@@ -216,6 +216,7 @@ def store_item(context: AppContext, inspection: Inspection) -> str:
         caption=inspection.caption,
         units=[(unit["text"], unit["start"], unit["end"]) for unit in record["units"]],
         segmenter_version=inspection.cut.version,
+        campaign_id=campaign_id,
         source="inspect",
     )
     store_record(context.engine, item_id, record, weights_sha256=inspection.weights_sha256)

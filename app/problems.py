@@ -11,6 +11,7 @@ import gradio as gr
 
 from annotations.errors import AnnotationError
 from app.answers import FormError
+from app.sessions import SignInError
 from specs_core.errors import SpecsError
 
 _LOG = logging.getLogger("specs_lens")
@@ -40,12 +41,12 @@ def shown_on_page() -> Iterator[None]:
     """Turn the errors that the libraries raise on purpose into errors on the page.
 
     Raises:
-        gradio.Error: In place of a SpecsError, an AnnotationError or a FormError; anything else is a bug and
-            passes.
+        gradio.Error: In place of a SpecsError, an AnnotationError, a FormError or a SignInError; anything
+            else is a bug and passes.
     """
     try:
         yield
-    except (SpecsError, AnnotationError, FormError) as error:
+    except (SpecsError, AnnotationError, FormError, SignInError) as error:
         _LOG.info("shown to the visitor: %s: %s", type(error).__name__, error)
         raise problem(str(error)) from error
 

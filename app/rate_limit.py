@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+SIGN_INS_PER_MINUTE = 10
+"""Codes that one client may send a minute."""
+
 COUNTED = "specs_lens.counted"
 """Key in an ASGI scope: this request has been counted as a call of the API."""
 
@@ -25,6 +28,7 @@ _EVENTS = "/gradio_api/"
 # Calls of an endpoint by its name. Gradio's `run` and `api` refuse what goes through the queue, as the API's
 # endpoints do; the page sends its small events there.
 _BY_NAME = "/gradio_api/call/"
+_SIGN_IN = "/session"
 # One client usually has this much of an IPv6 address for itself.
 _IPV6_PREFIX = 64
 
@@ -119,15 +123,23 @@ class RequestLimit:
         api: Limit of the calls by name; None where the API is off.
         names: The API's endpoints.
         events: Limit of all other events.
+        sign_ins: Limit of codes that are sent to sign in, besides the lock-out that the database keeps.
     """
 
     def __init__(
-        self, app: ASGIApp, *, api: RateLimit | None, names: Collection[str], events: RateLimit
+        self,
+        app: ASGIApp,
+        *,
+        api: RateLimit | None,
+        names: Collection[str],
+        events: RateLimit,
+        sign_ins: RateLimit | None = None,
     ) -> None:
         self._app = app
         self._api = api
         self._names = tuple(names)
         self._events = events
+        self._sign_ins = RateLimit(SIGN_INS_PER_MINUTE) if sign_ins is None else sign_ins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -136,9 +148,12 @@ class RequestLimit:
 
     def _refusal(self, scope: Scope) -> JSONResponse | None:
         path = scope["path"]
-        if not path.startswith(_EVENTS):
+        if path.rstrip("/") == _SIGN_IN:
+            limit = self._sign_ins
+        elif path.startswith(_EVENTS):
+            limit = self._events
+        else:
             return None
-        limit = self._events
         if path.startswith(_BY_NAME):
             name = path.rstrip("/").rpartition("/")[2]
             if self._api is None:
@@ -152,6 +167,8 @@ class RequestLimit:
         seconds = limit.take(client_key(client[0] if client else None))
         if not seconds:
             return None
+        # The routes of sign-in name a sentence for the visitor "problem", FastAPI and the API "detail".
+        key = "problem" if limit is self._sign_ins else "detail"
         return JSONResponse(
-            {"detail": refusal_text(seconds)}, status_code=429, headers={"retry-after": str(seconds)}
+            {key: refusal_text(seconds)}, status_code=429, headers={"retry-after": str(seconds)}
         )

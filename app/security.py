@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("specs_lens")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# What a browser says of a page that is not ours, should something on the way have taken its Origin away.
+_OTHER_SITES = frozenset({"cross-site", "same-site"})
 
 # Gradio's own page needs inline scripts and evaluates its templates; everything else stays on this server.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -99,10 +101,10 @@ class Guard:
         refusal = None
         if "*" not in self._trusted_hosts and host_name(host) not in self._trusted_hosts:
             refusal = PlainTextResponse("This address is not one that the app answers to.", status_code=421)
-        elif (
-            scope.get("method", "POST") not in _SAFE_METHODS
-            and origin is not None
-            and not is_own_origin(origin, host, self._allowed_origins)
+        elif scope.get("method", "POST") not in _SAFE_METHODS and (
+            not is_own_origin(origin, host, self._allowed_origins)
+            if origin is not None
+            else headers.get(b"sec-fetch-site") in _OTHER_SITES
         ):
             refusal = PlainTextResponse("Requests from other sites are refused.", status_code=403)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -26,6 +29,7 @@ _ASSETS = Path(__file__).parent / "assets"
 _SPACE_FRAME = "https://huggingface.co"
 # The private network in which it puts its proxy and a Space's container.
 _SPACE_NETWORK = "10.0.0.0/8"
+_LAST_REQUESTS_SECONDS = 3
 
 
 def create_app(context: AppContext) -> FastAPI:
@@ -43,10 +47,15 @@ def create_app(context: AppContext) -> FastAPI:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.api import NAMES, answer_wrong_arguments
+    from app.backups import backup_report
+    from app.hub import hub_router
     from app.rate_limit import RateLimit, RequestLimit
+    from app.rating_api import rating_router
     from app.security import Guard
+    from app.sessions import session_router
     from app.thumbnails import thumbnail_router
     from app.ui import build_ui, page_options
+    from specs_core.errors import ImageError
 
     settings = context.settings
     origins = (*settings.allowed_origins, *_space_origin())
@@ -70,12 +79,14 @@ def create_app(context: AppContext) -> FastAPI:
         except SQLAlchemyError:
             _LOG.exception("the health check cannot reach the database")
             return JSONResponse({"status": "failing", "database": "unreachable"}, status_code=503)
-        return JSONResponse({"status": "ok", "database": "ok"})
+        return JSONResponse({"status": "ok", "database": "ok", "backup": backup_report(context.backups)})
 
     @app.get("/pictures/{image_id}")
     def picture(image_id: str) -> Response:
         try:
             path = context.pictures.find(image_id)
+        except ImageError as error:
+            raise HTTPException(status_code=404, detail=str(error)) from error
         except ValueError:
             path = None
         if path is None:
@@ -83,6 +94,9 @@ def create_app(context: AppContext) -> FastAPI:
         return FileResponse(path, headers={"cache-control": "private, max-age=86400, immutable"})
 
     app.include_router(thumbnail_router(context.pictures))
+    app.include_router(session_router(context))
+    app.include_router(hub_router(context))
+    app.include_router(rating_router(context))
 
     @app.api_route("/gradio_api/file=http{rest:path}", methods=["GET", "HEAD"])
     def fetched(rest: str) -> Response:
@@ -138,6 +152,14 @@ def _warm_up(context: AppContext) -> None:
         _LOG.warning("the default model is not ready yet: %s", error)
 
 
+def _first_admin_text(code: str, database: str) -> str:
+    return (
+        f"\n    Sign in as admin with this code: {code}\n"
+        "    It is valid for 7 days, and each start prints another one until an admin has signed in.\n"
+        f"    More with: specs-ratings invite NAME --database {database}\n"
+    )
+
+
 def _port_is_free(host: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -185,10 +207,13 @@ def main() -> int:
     import uvicorn
 
     from annotations.errors import AnnotationError
+    from annotations.invites import first_admin_code
+    from app.background_scores import BackgroundScores
     from app.context import open_context
 
     try:
         context = open_context(settings)
+        code = first_admin_code(context.engine)
     except (AnnotationError, OSError) as error:
         print(f"specs-lens: {error}", file=sys.stderr)
         return 2
@@ -200,14 +225,44 @@ def main() -> int:
             log_level="warning",
             # Given even where empty: uvicorn's own default believes everybody on this machine.
             forwarded_allow_ips=trusted_proxies(settings),
+            # An open page holds a connection for ever, and whoever stops a container waits ten seconds:
+            # what is left of them is for the last backup.
+            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
         )
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_connection)
     print(f"SPECS Lens: {settings.url}   (data in {settings.data}; Ctrl+C stops)", flush=True)
+    if code is not None:
+        print(_first_admin_text(code, context.engine.url.render_as_string()), flush=True)
     # A moment later, so that the page that is opened now is served first.
     warm_up = threading.Timer(3.0, _warm_up, args=(context,))
     warm_up.daemon = True
     warm_up.start()
     if _should_open_browser(settings):
         threading.Timer(0.8, webbrowser.open, args=(settings.url,)).start()
-    server.run()
+    scores = BackgroundScores(context) if settings.background_scores else contextlib.nullcontext()
+    if context.backups is None:
+        with scores:
+            server.run()
+        return 0
+    # uvicorn raises the signal that stopped it once more when it is done; unhandled it would end the process
+    # before the last backup.
+    signal.signal(signal.SIGTERM, _end)
+    # The last scores are stored before the last backup is taken.
+    with context.backups, scores, contextlib.suppress(KeyboardInterrupt):
+        server.run()
     return 0
+
+
+def _is_no_cut_connection(record: logging.LogRecord) -> bool:
+    """Keep out of the log that open pages lost their connection when the app stopped, which is no fault."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and "graceful shutdown exceeded" not in str(
+        record.msg
+    )
+
+
+def _end(_number: int, _frame: object) -> None:
+    # A second one must not break off the last backup.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)

@@ -36,6 +36,14 @@ class Settings(BaseSettings):
             else says is not.
         api_per_minute: Calls of the API that one client may make a minute; 0 turns the API off.
         events_per_minute: Other events that one client may send a minute, the page's own among them.
+        hub_raters: Users and organisations of the Hugging Face Hub whose accounts may rate, comma-separated;
+            ``*`` is everybody with an account. Counts in a Space with OAuth only.
+        hub_admins: Those whose accounts are admins.
+        backup: Where snapshots of the database are kept: a folder, or ``hf://datasets/owner/name``; by
+            default the folder ``backups`` inside ``data``.
+        backup_minutes: Minutes between two snapshots; one more is taken when the app stops. 0 takes none.
+        backup_keep: How many of the newest snapshots are kept, beside the last of each day.
+        background_scores: Score the captions of running campaigns beside the app, in a process of its own.
         open_browser: Open the page in a browser after the start; by default only when started by hand.
     """
 
@@ -56,9 +64,17 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     api_per_minute: int = Field(default=30, ge=0)
     events_per_minute: int = Field(default=600, ge=1)
+    hub_raters: Annotated[tuple[str, ...], NoDecode] = ()
+    hub_admins: Annotated[tuple[str, ...], NoDecode] = ()
+    backup: str | None = None
+    backup_minutes: float = Field(default=5.0, ge=0, allow_inf_nan=False)
+    backup_keep: int = Field(default=24, ge=1)
+    background_scores: bool = True
     open_browser: bool | None = None
 
-    @field_validator("allowed_hosts", "allowed_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "allowed_hosts", "allowed_origins", "trusted_proxies", "hub_raters", "hub_admins", mode="before"
+    )
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -73,7 +89,14 @@ class Settings(BaseSettings):
             ipaddress.ip_network(part, strict=False)
         return value
 
-    @field_validator("db", "model", mode="before")
+    @field_validator("hub_admins", mode="after")
+    @classmethod
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in value:
+            raise ValueError("admins have to be named; '*' would make everybody one")
+        return value
+
+    @field_validator("db", "model", "backup", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -92,6 +115,11 @@ class Settings(BaseSettings):
     def images_dir(self) -> Path:
         """Folder of the stored images."""
         return self.data / "images"
+
+    @property
+    def backup_place(self) -> str:
+        """Where snapshots of the database are kept."""
+        return self.backup or str(self.data / "backups")
 
     @property
     def trusted_hosts(self) -> tuple[str, ...]:

@@ -84,13 +84,13 @@ def choose_version(context: AppContext, shown: Inspection, payload: object) -> I
     raise FormError("There is no such version of this caption. Press Score to see those that there are.")
 
 
-def save_units(context: AppContext, shown: Inspection, payload: object) -> Inspection:
+def save_units(context: AppContext, shown: Inspection, rater: str) -> Inspection:
     """Keep the units that are shown as a version of their own; saved already, they stay as they are.
 
     Args:
         context: The open context.
         shown: The caption as it is shown, with a person's units.
-        payload: The request; ``rater`` is the person's name.
+        rater: Name of the person who is signed in.
 
     Raises:
         FormError: If the units are the segmenter's.
@@ -106,7 +106,7 @@ def save_units(context: AppContext, shown: Inspection, payload: object) -> Inspe
         raise FormError("These are the automatic units, which need no saving. Edit them first.")
     if cut.key:
         return shown
-    rater = clean_name(read_text(payload, "rater"))
+    rater = clean_name(rater)
     base = next(known for known in (shown.automatic, *shown.saved) if known.version == cut.based_on)
     stored = save_segmentation(
         context.engine,

@@ -51,9 +51,7 @@ def rate(engine: Engine, rater: str, count: int, claims: list[float], saves: lis
         form = NewRating(
             item_id=assignment.item_id,
             rater=rater,
-            correctness=3,
-            thoroughness=3,
-            overall=3,
+            answers={"correctness": 3, "thoroughness": 3, "overall": 3},
             verdicts=("supported",) * UNITS,
             nonce=f"{rater}-{number}",
             guideline_version="1",

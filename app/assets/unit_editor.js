@@ -3,7 +3,6 @@
 //
 // What a person has made is never thrown away here: a refusal, a lost answer, another scoring and a reload leave it.
 
-const NAME_KEY = "specs-lens-rater";
 const ANSWER_SECONDS = { apply_units: 120, choose_version: 120, save_units: 30 };
 const box = element.querySelector(".lens-host");
 
@@ -14,8 +13,6 @@ let waiting = null;    // what the server was asked for: its name and the timer 
 let problem = "";
 let note = "";
 
-const remembered = () => { try { return localStorage.getItem(NAME_KEY) || ""; } catch { return ""; } };
-const remember = (name) => { try { localStorage.setItem(NAME_KEY, name); } catch { /* private window: ask again */ } };
 const caption = () => data?.words.join("") ?? null;
 const isUnsaved = () => data?.version === "unsaved";
 const isDirty = () => surface !== null && !same(surface.list(), data.firsts);
@@ -62,11 +59,8 @@ const hint = () => make("div", { class: "lens-k lens-unit-hint", id: "unit-hint"
     " joins, ", ...key("Enter"), " on to the next gap and there splits, ", ...key("Shift"), "+", ...key("←", "→"), " from gap to gap, ",
     ...key("Esc"), " cancels."));
 
-const nameField = make("input", { id: "unit-rater", type: "text", maxlength: "80", autocomplete: "username", placeholder: "Your name",
-  "aria-label": "Your name, which stands beside the saved units" });
 const saveButton = button("unit-save", "Save units", () => saveUnits(), { class: "lens-button lens-primary" });
 const saveForm = make("form", { class: "lens-unit-bar", id: "unit-save-form", onsubmit: (event) => { event.preventDefault(); saveUnits(); } });
-nameField.value = remembered();
 
 // ---------------------------------------------------------------- what is shown
 
@@ -114,7 +108,7 @@ const showWork = () => {
       button("unit-discard", "Discard", () => { drafts.drop(data.words); show(); editButton.focus(); say("Discarded."); })));
   }
   if (isUnsaved()) {
-    saveForm.replaceChildren(make("span", {}, "The curve follows your units. They are not saved yet."), nameField, saveButton);
+    saveForm.replaceChildren(make("span", {}, "The curve follows your units. They are not saved yet."), saveButton);
     parts.push(saveForm);
   }
   if (note) parts.push(make("p", { class: "lens-k", id: "unit-note" }, note));
@@ -163,17 +157,7 @@ const applyUnits = () => {
   ask("apply_units", { firsts: surface.list() });
   say("Drawing the curve.");
 };
-const saveUnits = () => {
-  const name = nameField.value.trim();
-  if (!name) {
-    problem = "Write your name first: it stands beside the saved units.";
-    refresh();
-    nameField.focus();
-    return;
-  }
-  remember(name);
-  ask("save_units", { rater: name });
-};
+const saveUnits = () => ask("save_units", {});
 
 element.addEventListener("keydown", (event) => {
   if (!surface) return;

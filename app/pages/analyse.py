@@ -11,8 +11,9 @@ import gradio as gr
 
 from annotations.errors import AnnotationError
 from app.analysis import N_RESAMPLES, SEED, Analysis, analyse, unscored_items
-from app.problems import problem
-from app.rating import score_item
+from app.item_scores import score_item
+from app.problems import problem, sentence
+from app.sessions import SignInError, require
 from app.thumbnails import thumbnail_url
 from app.views.analysis import card_data, coefficients_table, counts_card, notices, points_csv, scatter
 from specs_core.errors import SpecsError
@@ -68,7 +69,13 @@ def build(context: AppContext, tab: gr.Tab) -> None:
                 )
     outputs = [counts, choice, model, table, pictured, plot, card, score]
 
-    def show(sha256: str | None, ratings: str) -> tuple[Any, ...]:
+    def show(sha256: str | None, ratings: str, request: gr.Request) -> tuple[Any, ...]:
+        try:
+            require(context, request, "adjudicator", "admin")
+        except SignInError as error:
+            return _refusal(sentence(str(error)))
+        except AnnotationError as error:
+            raise problem(str(error)) from error
         try:
             found = analyse(context.engine, model_sha256=sha256, blind_only=ratings == _BLIND)
         except AnnotationError as error:
@@ -76,15 +83,18 @@ def build(context: AppContext, tab: gr.Tab) -> None:
             raise problem(str(error)) from error
         return _page(found)
 
-    def score_rest(sha256: str | None, ratings: str, progress: gr.Progress = _PROGRESS) -> tuple[Any, ...]:
+    def score_rest(
+        sha256: str | None, ratings: str, request: gr.Request, progress: gr.Progress = _PROGRESS
+    ) -> tuple[Any, ...]:
         try:
+            require(context, request, "adjudicator", "admin")
             chosen = analyse(context.engine, model_sha256=sha256).chosen
             encoder = context.encoders.get()
             if chosen is not None and chosen.model != encoder.checkpoint.label:
                 encoder = context.encoders.get(chosen.model)
             # The installed weights may be newer than those of the stored scores: then all is scored anew.
             left = unscored_items(context.engine, encoder.weights_sha256)
-        except (AnnotationError, SpecsError) as error:
+        except (SignInError, AnnotationError, SpecsError) as error:
             raise problem(str(error)) from error
         for item_id in progress.tqdm(left, desc="Scoring", unit="caption"):
             try:
@@ -92,7 +102,7 @@ def build(context: AppContext, tab: gr.Tab) -> None:
             except (AnnotationError, SpecsError) as error:
                 _LOG.warning("item %s cannot be scored: %s", item_id, error)
                 gr.Warning(html.escape(f"A caption could not be scored: {error}"))
-        return show(encoder.weights_sha256, ratings)
+        return show(encoder.weights_sha256, ratings, request)
 
     reading: dict[str, Any] = {
         "inputs": [model, which],
@@ -114,6 +124,22 @@ def build(context: AppContext, tab: gr.Tab) -> None:
         concurrency_id="model",
         concurrency_limit=1,
         show_progress="minimal",
+    )
+
+
+def _refusal(told: str) -> tuple[Any, ...]:
+    """Return the page for whoever may not see it: what people said is not for those who are still to rate."""
+    return (
+        f'<div class="ra-card"><div class="ra-head">Analysis</div><p>{html.escape(told)}</p>'
+        '<p class="ra-soft">What others have answered is shown to adjudicators and admins only, so that no '
+        "rater is led by it.</p></div>",
+        gr.Column(visible=False),
+        gr.Dropdown(choices=[], value=None),
+        "",
+        gr.Row(visible=False),
+        None,
+        {"points": [], "csv": ""},
+        gr.Button(visible=False),
     )
 
 

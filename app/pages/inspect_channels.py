@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from annotations.errors import AnnotationError
+from app.addresses import store_link
 from app.answers import FormError, as_form
 from app.evidence import Evidence, gather
 from app.evidence import kept as kept_evidence
 from app.heat import heat_answer
-from app.inspection import Inspection, store_item
+from app.inspection import Inspection
 from app.pages.channel import answer, channel, no_answer
 from app.problems import problem
 from app.reporting import Outcome, Report, in_steps
@@ -165,7 +166,7 @@ def wire(
     def tell_item(shown: Inspection | None, event: gr.EventData) -> dict[str, Any]:
         try:
             scored = current(shown, event._data)
-            stored = {"view": "item", "serial": str(scored.serial), "item": store_item(context, scored)}
+            stored = {"view": "item", "serial": str(scored.serial), "item": store_link(context, scored)}
             return answer(stored, event._data)
         except _TOLD as error:
             return no_answer(error, event._data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -15,6 +14,8 @@ from app.answers import FormError
 from app.evidence import Evidence
 from app.inspection import Inspection
 from app.pages.channel import no_answer
+from app.pages.hosts import scripted_host
+from app.sessions import SignInError, require
 from app.shown import current
 from app.views.units import editing_view
 from specs_core.errors import SpecsError
@@ -23,20 +24,13 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 _LOG = logging.getLogger("specs_lens")
-_ASSETS = Path(__file__).parent.parent / "assets"
-_TOLD = (FormError, AnnotationError, SpecsError)
+_TOLD = (FormError, SignInError, AnnotationError, SpecsError)
 _SCRIPTS = ("unit_surface.js", "unit_drafts.js", "unit_editor.js")
 
 
 def component() -> gr.HTML:
     """Return the editor; it has nothing to edit until a caption is scored."""
-    return gr.HTML(
-        None,
-        html_template='<div class="lens-host"></div>',
-        js_on_load="\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS),
-        apply_default_css=False,
-        elem_id="unit-editor",
-    )
+    return scripted_host(None, *_SCRIPTS, elem_id="unit-editor")
 
 
 def wire(
@@ -97,9 +91,16 @@ def wire(
         return answered(unit_editing.choose_version, shown, cut, known, event)
 
     def save(
-        shown: Inspection | None, cut: float, known: Evidence | None, event: gr.EventData
+        shown: Inspection | None,
+        cut: float,
+        known: Evidence | None,
+        event: gr.EventData,
+        request: gr.Request,
     ) -> tuple[Any, ...]:
-        return answered(unit_editing.save_units, shown, cut, known, event)
+        def as_who_is_signed_in(context: AppContext, shown: Inspection, _: object) -> Inspection:
+            return unit_editing.save_units(context, shown, require(context, request).name)
+
+        return answered(as_who_is_signed_in, shown, cut, known, event)
 
     common: dict[str, Any] = {
         "inputs": [state, threshold, gathered],

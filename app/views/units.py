@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from annotations.raters import MAX_NAME_LENGTH
 from app.unit_editing import AUTOMATIC
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ def editing_view(shown: Inspection) -> dict[str, Any]:
         "automatic": [number[start] for start in shown.automatic.starts[1:]],
         "version": UNSAVED if shown.cut.is_unsaved else shown.cut.key or AUTOMATIC,
         "versions": [_version(cut) for cut in (shown.automatic, *shown.saved)],
-        "max_name": MAX_NAME_LENGTH,
     }
 
 

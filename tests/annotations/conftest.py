@@ -1,22 +1,24 @@
 """A database for each test, and short ways to fill it.
 
-The tests run on SQLite; with SPECS_TEST_DATABASE set to the URL of an empty PostgreSQL database (which they
-wipe) the same tests run there.
+A test that takes `engine` or `database_url` runs twice, on SQLite and on PostgreSQL. The server is started by
+the tests and ends with them; where PostgreSQL is not installed its half is skipped.
 """
 
 import json
 import os
+import pwd
 import shutil
-import sqlite3
+import subprocess
+import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from PIL import Image
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, Row, create_engine
 
 from annotations.engine import open_database
 from annotations.images import add_image
@@ -32,7 +34,158 @@ SCALES = {"correctness": 2, "thoroughness": 4, "overall": 3}
 ItemMaker = Callable[..., str]
 RatingMaker = Callable[..., NewRating]
 PictureMaker = Callable[..., bytes]
-OldDatabase = Callable[[str], tuple[Path, dict[str, set[tuple[object, ...]]]]]
+
+
+@dataclass
+class PostgresServer:
+    """A server of the tests' own, reached through a socket in its folder and over no network.
+
+    `specs` owns the databases and needs no password; `ada` needs `open-sesame`.
+    """
+
+    programs: Path
+    folder: Path
+    user: str | None  # whom it runs as; None: whoever runs the tests
+    process: subprocess.Popen[bytes] | None = None
+    numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
+
+    def run(self, program: str, *arguments: object) -> str:
+        command = [str(self.programs / program), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **self.owner())
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def owner(self) -> dict[str, Any]:
+        """Whom to start programs as: PostgreSQL's refuse to run as root."""
+        account = pwd.getpwnam(self.user) if self.user else None
+        as_another = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+        return {"cwd": self.folder, "env": {"PATH": os.defpath, "LC_ALL": "C"}, **as_another}
+
+    def start(self, **settings: object) -> None:
+        options = {"listen_addresses": "", "unix_socket_directories": self.folder, **settings}
+        words = ["-D", "data"] + [f"--{name}={value}" for name, value in options.items()]
+        # The shell ends the server when the tests are gone, however they ended: then its input is closed.
+        script = '"$@" & server=$!; cat >&2; "$0" stop -s -m fast -D data; wait $server'
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                ["/bin/sh", "-c", script, self.programs / "pg_ctl", self.programs / "postgres", *words],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                **self.owner(),
+            )
+        patience = time.monotonic() + 60
+        while "ready" not in self.state():
+            if time.monotonic() > patience or self.process.poll() is not None:
+                raise RuntimeError("PostgreSQL does not start: " + (self.folder / "log").read_text())
+            time.sleep(0.02)
+
+    def state(self) -> str:
+        """What the server writes about itself; its last line is `ready` once it takes connections."""
+        file = self.folder / "data" / "postmaster.pid"
+        return file.read_text() if file.exists() else ""
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait(60)
+            self.process = None
+
+    def url(self, name: str, login: str = "specs") -> str:
+        return f"postgresql://{login}@/{name}?host={self.folder}"
+
+    def administrator(self, database: str) -> Engine:
+        """Reach a database as the server's superuser; each statement is a transaction of its own."""
+        return create_engine(
+            f"postgresql+pg8000://postgres@/{database}",
+            connect_args={"unix_sock": f"{self.folder}/.s.PGSQL.5432", "ssl_context": False},
+            isolation_level="AUTOCOMMIT",
+        )
+
+    def administer(self, *statements: str, database: str = "postgres") -> list[Row[Any]]:
+        """Run statements as the superuser; return the rows of the last one."""
+        engine = self.administrator(database)
+        with engine.connect() as connection:
+            results = [connection.exec_driver_sql(statement) for statement in statements]
+            rows = list(results[-1]) if results[-1].returns_rows else []
+        engine.dispose()
+        return rows
+
+    def new_database(self) -> str:
+        """Make a database without tables that `specs` owns; return its name."""
+        name = f"test_{next(self.numbers)}"
+        self.administer(f"CREATE DATABASE {name} OWNER specs")
+        return name
+
+
+@pytest.fixture(scope="session")
+def new_server() -> Iterator[Callable[..., PostgresServer]]:
+    """Make and start servers; each has a folder of its own, and all end with the session."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    programs = installed[-1] if installed else Path(shutil.which("initdb") or "nowhere/initdb").parent
+    if not (programs / "initdb").exists():
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    user = None
+    if os.geteuid() == 0:
+        names = {account.pw_name for account in pwd.getpwall()}
+        user = next((name for name in ("postgres", "nobody") if name in names), None)
+        if user is None:
+            pytest.skip("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+    servers = []
+
+    def new(**settings: object) -> PostgresServer:
+        # Not in pytest's folder, which only the user who runs the tests can enter. A socket's path is short.
+        folder = Path(tempfile.mkdtemp(prefix="specs-pg-"))
+        server = PostgresServer(programs, folder, user)
+        servers.append(server)
+        if user:
+            shutil.chown(folder, user)
+        server.run(
+            "initdb", "-D", "data", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "-A", "trust"
+        )
+        access = "local all ada scram-sha-256\nlocal all all trust\n"
+        (folder / "data" / "pg_hba.conf").write_text(access)
+        server.start(**settings)
+        server.administer("CREATE ROLE specs LOGIN", "CREATE ROLE ada LOGIN PASSWORD 'open-sesame'")
+        return server
+
+    yield new
+    for server in servers:
+        server.stop()
+        shutil.rmtree(server.folder)
+
+
+@pytest.fixture(scope="session")
+def server(new_server: Callable[..., PostgresServer]) -> PostgresServer:
+    """One server for all tests of a process; nothing that it holds has to outlive a crash."""
+    return new_server(fsync="off", synchronous_commit="off", full_page_writes="off")
+
+
+@pytest.fixture(scope="session")
+def reset_database(server: PostgresServer) -> Iterator[Callable[[], str]]:
+    """Bring one database back to what it was when it was new, which is much faster than a new one."""
+    name = server.new_database()
+    open_database(server.url(name)).dispose()
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    names = [row.tablename for row in server.administer(tables, database=name)]
+    copies = [f"CREATE TABLE original.{table} AS TABLE public.{table}" for table in names]
+    server.administer("CREATE SCHEMA original", *copies, database=name)
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    restore = [f"DELETE FROM public.{t}; INSERT INTO public.{t} TABLE original.{t}" for t in names]
+    # As a replica: without the triggers and foreign keys that keep all others from altering what was said.
+    statement = "; ".join(["SET session_replication_role = replica", *restore])
+
+    engine = server.administrator(name)
+    with engine.connect() as connection:
+
+        def reset() -> str:
+            connection.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()")
+            connection.exec_driver_sql(statement)
+            return server.url(name)
+
+        yield reset
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -43,19 +196,32 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """What the ratings are kept in: a test that takes a database runs on each."""
+    return request.param
+
+
 @pytest.fixture
-def database_url(tmp_path: Path, empty_database: Path) -> str:
-    server = os.environ.get("SPECS_TEST_DATABASE")
-    if server:
-        engine = create_engine(server)
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA public")
-        engine.dispose()
-        return server
-    path = tmp_path / "specs.sqlite3"
-    shutil.copy(empty_database, path)
+def database_url(backend: str, request: pytest.FixtureRequest) -> str:
+    """A database with all tables and no rows."""
+    if backend == "postgresql":
+        return request.getfixturevalue("reset_database")()
+    path = request.getfixturevalue("tmp_path") / "specs.sqlite3"
+    shutil.copy(request.getfixturevalue("empty_database"), path)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def new_url(backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a database of this test's own that holds no tables yet."""
+    if backend == "sqlite":
+        yield f"sqlite:///{request.getfixturevalue('tmp_path') / 'new.sqlite3'}"
+        return
+    server = request.getfixturevalue("server")
+    name = server.new_database()
+    yield server.url(name)
+    server.administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -85,7 +251,7 @@ def make_rating() -> RatingMaker:
     nonces = iter(range(10**6))
 
     def make(item_id: str, rater: str = "Ada", **changes: object) -> NewRating:
-        given = {name: changes.pop(name, value) for name, value in SCALES.items()}
+        given = changes.pop("answers", {name: changes.pop(name, value) for name, value in SCALES.items()})
         values = {
             "answers": given,
             "verdicts": ("supported", None, "hallucinated"),
@@ -97,54 +263,6 @@ def make_rating() -> RatingMaker:
         return NewRating(item_id=item_id, rater=rater, **values)
 
     return make
-
-
-@pytest.fixture
-def old_database(tmp_path: Path) -> OldDatabase:
-    """Make a database of an older version with one rated item; return its file, and its rows by table."""
-
-    def make(revision: str) -> tuple[Path, dict[str, set[tuple[object, ...]]]]:
-        path = tmp_path / "old.sqlite3"
-        _migrate(path, revision)
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            return path, _fill(connection)
-
-    return make
-
-
-def _migrate(path: Path, revision: str) -> None:
-    """Make a database as the program made it at an older version."""
-    config = Config()
-    folder = Path(open_database.__code__.co_filename).parent / "migrations"
-    config.set_main_option("script_location", str(folder))
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
-
-
-def _fill(connection: sqlite3.Connection) -> dict[str, set[tuple[object, ...]]]:
-    """Put one rated item into a database of the first version, and return its rows."""
-    now, sha = "2026-01-31T09:05:00.000000Z", "c" * 64
-    rows = {
-        "images": [("f" * 32, "a" * 64, "a.png", 2, 3, now)],
-        "items": [("i" * 32, "f" * 32, CAPTION, sha, "auto-1", "inspect", 3, now, None)],
-        "units": [(sha, "auto-1", start, end) for _, start, end in UNITS],
-        "raters": [("r" * 32, "Ada", now)],
-        "assignments": [("i" * 32, "r" * 32, "done", now, now, None)],
-        "revisions": [("v" * 32, "i" * 32, "r" * 32, 1, 1, "nonce-old", 0, "", "1", "0.1.0", None, now)],
-        "answers": [("v" * 32, name, 3) for name in ("correctness", "thoroughness", "overall")],
-        "verdicts": [
-            ("v" * 32, sha, "auto-1", 0, 10, "supported"),
-            ("v" * 32, sha, "auto-1", 33, 49, "hallucinated"),
-        ],
-        "scores": [("i" * 32, "specs", "d" * 64, "scenes", 0.6, 0.2, None, now)],
-    }
-    for table, values in rows.items():
-        marks = ", ".join("?" * len(values[0]))
-        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)
-    return {table: set(values) for table, values in rows.items()}
 
 
 @pytest.fixture

@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
+from annotations.engine import writing
 from annotations.errors import InvalidRecordError
 from annotations.exporting import export_ratings
 from annotations.spreadsheet import guarded, without_guard
@@ -68,14 +71,44 @@ def test_export_as_csv_keeps_a_cell_from_running_in_a_spreadsheet(engine, make_i
     assert row["comment"] == "'" + comment
 
 
+def test_export_of_much_text_needs_memory_for_a_part_of_it_only(engine, make_item, make_rating, monkeypatch):
+    monkeypatch.setattr("annotations.revisions._ROWS_AT_ONCE", 20)
+    save_rating(engine, make_rating(make_item()))
+    assert exported(engine, format="csv")  # what is loaded and kept at the first time does not count
+    characters, revisions = 20_000, 300
+    series = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i <= :revisions) "
+    with writing(engine) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO revisions (id, item_id, rater_id, number, receipt, nonce, withdrawn, comment, "
+                f"guideline_version, application_version, created_at) {series} SELECT 'r' || i, item_id, "
+                "rater_id, i, i, 'n' || i, true, :comment, '1', '1', created_at FROM n, revisions"
+            ),
+            {"revisions": revisions, "comment": "x" * characters},
+        )
+
+    class Nowhere(io.StringIO):
+        def write(self, line: str) -> int:
+            return len(line)
+
+    tracemalloc.start()
+    try:
+        number = export_ratings(engine, Nowhere(), format="csv", all_revisions=True)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert number == 1 + revisions
+    assert peak < characters * revisions / 3
+
+
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
-@given(text=st.text(alphabet="'=+-@\t\ra1 ", max_size=6))
-def test_cell_is_harmless_and_gives_the_text_back_without_its_guard(text):
-    cell = guarded(text)
+@given(content=st.text(alphabet="'=+-@\t\ra1 ", max_size=6))
+def test_cell_is_harmless_and_gives_the_text_back_without_its_guard(content):
+    cell = guarded(content)
     assert not cell.startswith(RISKY)
-    assert without_guard(cell) == text
+    assert without_guard(cell) == content
 
 
 def test_export_in_an_unknown_format_names_the_known_ones(engine):

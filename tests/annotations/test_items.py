@@ -63,7 +63,7 @@ def test_add_item_twice_is_one_item_that_keeps_its_first_values(engine, make_ite
     assert make_item(image=1, overlap=2, source="a") == first
     assert get_item(engine, first).overlap == 5
     assert make_item(image=1, overlap=2, source="b") != first
-    assert (stored(engine, items), stored(engine, units)) == (1, 3)
+    assert (stored(engine, items), stored(engine, units)) == (2, 3)
 
 
 def test_add_item_with_another_segmenter_is_another_item(engine, make_item):

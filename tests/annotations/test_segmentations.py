@@ -1,8 +1,6 @@
 """Corrected cuts: a version of its own for each, by whom and when, beside the automatic ones."""
 
 import json
-import sqlite3
-from contextlib import closing
 from dataclasses import asdict
 
 import pytest
@@ -10,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from annotations.cli import main
-from annotations.engine import open_database, reading, writing
+from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.images import add_image
 from annotations.items import add_item, get_item
@@ -143,21 +141,3 @@ def test_export_writes_who_when_and_both_versions(engine, image_id, database_url
     (line,) = output.read_text(encoding="utf-8").splitlines()
     assert json.loads(line) == json.loads(json.dumps(asdict(saved)))
     assert [unit["text"] for unit in json.loads(line)["units"]] == [text for text, _, _ in MERGED]
-
-
-def test_database_of_the_first_version_keeps_its_ratings_and_takes_corrections(old_database, make_rating):
-    path, before = old_database("0001")
-
-    engine = open_database(f"sqlite:///{path}")
-    (rating,) = ratings(engine)
-    assert (rating.rater, rating.answers["overall"], rating.segmenter_version) == ("Ada", 3, "auto-1")
-    assert [verdict.verdict for verdict in rating.verdicts] == ["supported", None, "hallucinated"]
-    assert [unit.text for unit in get_item(engine, "i" * 32).units] == [text for text, _, _ in UNITS]
-    save(engine, "f" * 32)
-    save_rating(engine, make_rating("i" * 32, "Bo"))
-    engine.dispose()
-    with closing(sqlite3.connect(path, isolation_level=None)) as now:
-        for table, rows in before.items():
-            # Later versions add columns behind those that were there.
-            width = len(next(iter(rows)))
-            assert rows <= {row[:width] for row in now.execute(f"SELECT * FROM {table}")}

@@ -44,9 +44,7 @@ def rate(engine: Engine, item: str, overall: int, rater: str = "r-01") -> None:
         NewRating(
             item_id=item,
             rater=rater,
-            correctness=3,
-            thoroughness=3,
-            overall=overall,
+            answers={"correctness": 3, "thoroughness": 3, "overall": overall},
             verdicts=("supported",),
             nonce=secrets.token_hex(8),
             guideline_version="1",

@@ -7,62 +7,73 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotations.questions import CRITERIA
 from app.answers import Answers, FormError, read_answers, read_item_id, read_nonce, read_text
 
 FORM: dict[str, Any] = {
     "verdicts": ["supported", None, "unsure"],
-    "correctness": 1,
-    "thoroughness": 5,
-    "overall": None,
+    "answers": {"correctness": 1, "thoroughness": 5, "overall": None},
     "comment": "small",
 }
+ASKED = CRITERIA["correctness"]
 
 
 def test_answers_when_the_form_is_half_filled_keep_what_is_there() -> None:
-    answers = read_answers(FORM, unit_count=3)
+    answers = read_answers(FORM, questions=ASKED, unit_count=3)
 
-    assert answers == Answers(("supported", None, "unsure"), 1, 5, None, "small")
-    assert not answers.is_complete
+    assert answers == Answers(("supported", None, "unsure"), {"correctness": 1, "thoroughness": 5}, "small")
 
 
-def test_answers_when_everything_is_given_are_complete() -> None:
-    form = {**FORM, "verdicts": ["supported", "hallucinated", "unsure"], "overall": 3}
+def test_answers_when_the_place_on_the_page_makes_no_sense_begin_anew() -> None:
+    kept = read_answers(
+        {**FORM, "cursor": 2, "zoom": {"scale": 2.5, "x": -3, "y": 4}, "seconds": 12.5},
+        questions=ASKED,
+        unit_count=3,
+    )
+    lost = read_answers(
+        {**FORM, "cursor": "x", "zoom": {"scale": float("nan"), "x": True}, "seconds": -1},
+        questions=ASKED,
+        unit_count=3,
+    )
 
-    assert read_answers(form, unit_count=3).is_complete
+    assert (kept.cursor, kept.zoom, kept.seconds) == (2, (2.5, -3.0, 4.0), 12.5)
+    assert (lost.cursor, lost.zoom, lost.seconds) == (0, (1.0, 0.0, 0.0), 0.0)
 
 
 def test_answers_written_as_json_read_back_the_same() -> None:
-    answers = read_answers(FORM, unit_count=3)
+    answers = read_answers(FORM, questions=ASKED, unit_count=3)
 
-    assert read_answers(json.loads(json.dumps(answers.to_json())), unit_count=3) == answers
+    assert read_answers(json.loads(json.dumps(answers.to_json())), questions=ASKED, unit_count=3) == answers
 
 
 @pytest.mark.parametrize("value", [0, 6, -1, 2.5, True, "3", [3], {"a": 1}, 10**30])
 @pytest.mark.parametrize("scale", ["correctness", "thoroughness", "overall"])
 def test_answers_when_a_scale_is_off_its_range_are_refused_by_name(scale: str, value: object) -> None:
     with pytest.raises(FormError, match=scale.capitalize()):
-        read_answers({**FORM, scale: value}, unit_count=3)
+        read_answers({**FORM, "answers": {scale: value}}, questions=ASKED, unit_count=3)
 
 
 @pytest.mark.parametrize("verdict", ["yes", "", 1, True, ["supported"], {}])
 def test_answers_when_a_verdict_is_unknown_name_the_unit(verdict: object) -> None:
     with pytest.raises(FormError, match="unit 2"):
-        read_answers({**FORM, "verdicts": ["supported", verdict, None]}, unit_count=3)
+        read_answers({**FORM, "verdicts": ["supported", verdict, None]}, questions=ASKED, unit_count=3)
 
 
 @pytest.mark.parametrize("verdicts", [[], ["supported"], ["supported"] * 4, "sss", None, {"0": "supported"}])
 def test_answers_when_the_verdicts_do_not_fit_the_units_are_refused(verdicts: object) -> None:
     with pytest.raises(FormError, match="3 units"):
-        read_answers({**FORM, "verdicts": verdicts}, unit_count=3)
+        read_answers({**FORM, "verdicts": verdicts}, questions=ASKED, unit_count=3)
 
 
 def test_answers_when_the_comment_is_too_long_say_both_lengths() -> None:
     with pytest.raises(FormError, match=r"2001 characters; at most 2000"):
-        read_answers({**FORM, "comment": "x" * 2001}, unit_count=3)
+        read_answers({**FORM, "comment": "x" * 2001}, questions=ASKED, unit_count=3)
 
 
 def test_answers_when_the_comment_holds_half_an_emoji_or_nul_keep_the_rest() -> None:
-    answers = read_answers({**FORM, "comment": "a\ud83d \x00 \N{GRINNING FACE}"}, unit_count=3)
+    answers = read_answers(
+        {**FORM, "comment": "a\ud83d \x00 \N{GRINNING FACE}"}, questions=ASKED, unit_count=3
+    )
 
     assert answers.comment == "a\ufffd \ufffd \N{GRINNING FACE}"
 
@@ -76,7 +87,7 @@ def test_answers_when_the_comment_holds_half_an_emoji_or_nul_keep_the_rest() -> 
 )
 def test_a_form_of_any_shape_gives_answers_or_one_plain_sentence(payload: object) -> None:
     told: list[str] = []
-    for read in (lambda: read_answers(payload, unit_count=2), lambda: read_item_id(payload)):
+    for read in (lambda: read_answers(payload, questions=ASKED, unit_count=2), lambda: read_item_id(payload)):
         try:
             read()
         except FormError as error:

@@ -1,11 +1,18 @@
 """Starting the server: what goes wrong is told in one sentence."""
 
+import re
 import socket
 from pathlib import Path
 
 import pytest
+import uvicorn
+from starlette.testclient import TestClient
 
+from annotations.engine import open_database
+from annotations.errors import SignInRefusedError
+from annotations.sign_in import sign_in
 from app import server
+from app.context import open_context
 from app.settings import Settings
 
 
@@ -58,3 +65,46 @@ def test_trusted_proxies_are_none_unless_named_or_the_app_runs_in_a_space(
     monkeypatch.setenv("SPACE_ID", "somebody/lens")
     assert server.trusted_proxies(Settings()) == ["10.0.0.0/8"]
     assert server.trusted_proxies(Settings(trusted_proxies="192.0.2.1")) == ["192.0.2.1"]
+
+
+def start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """Start the app without the page and without waiting for visitors, and return what it printed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("SPECS_PORT", str(free.getsockname()[1]))
+    monkeypatch.setattr(server, "create_app", lambda context: None)
+    monkeypatch.setattr(server, "_warm_up", lambda context: None)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self: None)
+    assert server.main() == 0
+    return capsys.readouterr().out
+
+
+def test_main_prints_a_fresh_code_for_the_first_admin_until_an_admin_has_signed_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code = r"[0-9A-Z]{8}(-[0-9A-Z]{4}){5}"
+    said = [start(monkeypatch, capsys) for _ in range(2)]
+    first, second = (re.search(code, text).group() for text in said)
+    assert "Sign in as admin with this code" in said[0]
+    assert f"specs-ratings invite NAME --database sqlite:///{tmp_path}/specs.sqlite3" in said[0]
+    engine = open_database(f"sqlite:///{tmp_path / 'specs.sqlite3'}")
+    with pytest.raises(SignInRefusedError):
+        sign_in(engine, first, client="c")
+    _, account = sign_in(engine, second, client="c")
+    assert (account.name, account.role) == ("admin", "admin")
+    assert re.search(code, start(monkeypatch, capsys)) is None
+
+
+def test_app_has_the_routes_of_sign_in_before_the_page_and_limits_them(tmp_path: Path) -> None:
+    context = open_context(Settings(data=tmp_path))
+    client = TestClient(server.create_app(context), base_url="http://127.0.0.1:7860")
+    assert client.get("/session").json() == {"name": None, "role": None, "hub": False}
+    assert client.delete("/sessions").status_code == 401
+    answers = [client.post("/session", json={"code": "no code"}).status_code for _ in range(11)]
+    assert answers == [401] * 5 + [429] * 6
+    refused = client.post("/session", json={"code": "no code"})
+    assert "this address" in refused.json()["problem"], (
+        "by the limit of requests, before the database is asked"
+    )
+    assert client.post("/session", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    context.engine.dispose()

@@ -86,3 +86,14 @@ def test_settings_with_an_impossible_limit_name_it(
     monkeypatch.setenv(f"SPECS_{name}", value)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
+
+
+def test_settings_of_the_hub_take_names_and_refuse_to_make_everybody_an_admin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SPECS_HUB_RATERS", "*")
+    monkeypatch.setenv("SPECS_HUB_ADMINS", "ada, team-a")
+    assert (Settings().hub_raters, Settings().hub_admins) == (("*",), ("ada", "team-a"))
+    monkeypatch.setenv("SPECS_HUB_ADMINS", "ada,*")
+    with pytest.raises(ValidationError, match="have to be named"):
+        Settings()

@@ -1,49 +1,39 @@
 """Correcting units: the curve over them, what is stored, and requests that will not do."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.engine import reading
 from annotations.errors import InvalidRecordError
 from annotations.items import get_item
 from annotations.segmentations import read_segmentations
 from app.answers import FormError
-from app.context import AppContext, open_context
-from app.inspection import Inspection, inspect_caption, store_item
-from app.settings import Settings
+from app.context import AppContext
+from app.inspection import Inspection, store_item
 from app.shown import current
 from app.unit_editing import apply_units, choose_version, read_firsts, save_units
 from app.views.inspection import inspection_view
 from app.views.units import editing_view
 from specs_core.errors import CaptionError, ImageError
 
+InspectIt = Callable[..., Inspection]
 CAPTION = "A drawing. A red disc floats on the left, and a blue \U0001f697 square stands on the right."
 
 
 @pytest.fixture
-def context(tiny_checkpoint: Path, tmp_path: Path) -> Iterator[AppContext]:
-    opened = open_context(Settings(data=tmp_path / "data", db=None, model=str(tiny_checkpoint)))
-    yield opened
-    opened.engine.dispose()
+def context(own_context: AppContext) -> AppContext:
+    """What a test stores is in no other test's way."""
+    return own_context
 
 
 @pytest.fixture
-def shown(context: AppContext, drawn_image: Path) -> Inspection:
-    return inspected(context, drawn_image)
-
-
-def inspected(context: AppContext, image: Path, caption: str = CAPTION) -> Inspection:
-    return inspect_caption(
-        context,
-        image_path=str(image),
-        caption=caption,
-        model=context.settings.model,
-        segmenter="dependency",
-    )
+def shown(context: AppContext, drawn_image: Path, inspect_it: InspectIt) -> Inspection:
+    return inspect_it(context, drawn_image)
 
 
 def unit_texts(shown: Inspection) -> list[str]:
@@ -153,10 +143,10 @@ def test_current_of_another_scoring_or_of_none_says_what_to_do(shown: Inspection
 
 
 def test_save_units_keeps_a_version_that_the_next_scoring_offers(
-    context: AppContext, shown: Inspection, drawn_image: Path
+    context: AppContext, shown: Inspection, drawn_image: Path, inspect_it: InspectIt
 ) -> None:
     changed = apply_units(context, shown, {"firsts": [2, 5]})
-    saved = save_units(context, changed, {"rater": " Ada "})
+    saved = save_units(context, changed, " Ada ")
     (stored,) = read_segmentations(context.engine)
     assert (stored.rater, stored.based_on) == ("Ada", shown.automatic.version)
     assert [unit.text for unit in stored.units] == unit_texts(changed)
@@ -164,7 +154,7 @@ def test_save_units_keeps_a_version_that_the_next_scoring_offers(
     assert saved.record["provenance"]["corrected_at"] == stored.saved_at
     assert saved.serial == changed.serial
 
-    again = inspected(context, drawn_image)
+    again = inspect_it(context, drawn_image)
     assert again.cut == again.automatic
     view = editing_view(again)
     assert [(one["key"], one["by"]) for one in view["versions"]] == [("automatic", ""), (stored.id, "Ada")]
@@ -174,23 +164,23 @@ def test_save_units_keeps_a_version_that_the_next_scoring_offers(
     back = choose_version(context, restored, {"version": "automatic"})
     assert unit_texts(back) == unit_texts(shown)
     # Another caption of the image, and the caption in front of another image, are offered nothing.
-    assert inspected(context, drawn_image, "Another caption here.").saved == ()
+    assert inspect_it(context, drawn_image, "Another caption here.").saved == ()
 
 
 def test_save_units_twice_is_one_version(context: AppContext, shown: Inspection) -> None:
     changed = apply_units(context, shown, {"firsts": [2, 5]})
-    saved = save_units(context, changed, {"rater": "Ada"})
+    saved = save_units(context, changed, "Ada")
     before = rows(context)
-    assert save_units(context, saved, {"rater": "Ada"}) == saved
+    assert save_units(context, saved, "Ada") == saved
     # A second click whose request left before the first answer came.
-    assert save_units(context, changed, {"rater": "Ada"}).cut == saved.cut
+    assert save_units(context, changed, "Ada").cut == saved.cut
     assert rows(context) == before
     assert before["segmentations"] == 1
 
 
 def test_save_units_of_a_corrected_version_is_based_on_that(context: AppContext, shown: Inspection) -> None:
-    first = save_units(context, apply_units(context, shown, {"firsts": [2, 5]}), {"rater": "Ada"})
-    second = save_units(context, apply_units(context, first, {"firsts": [2]}), {"rater": "Bo"})
+    first = save_units(context, apply_units(context, shown, {"firsts": [2, 5]}), "Ada")
+    second = save_units(context, apply_units(context, first, {"firsts": [2]}), "Bo")
     assert second.cut.based_on == first.cut.version
     assert [cut.saved_by for cut in second.saved] == ["Ada", "Bo"]
     assert apply_units(context, second, {"firsts": [2, 5]}).cut == first.cut
@@ -202,24 +192,24 @@ def test_save_units_under_a_name_that_will_not_do_keeps_nothing(
 ) -> None:
     changed = apply_units(context, shown, {"firsts": [2]})
     with pytest.raises(InvalidRecordError, match="rater"):
-        save_units(context, changed, {"rater": name})
+        save_units(context, changed, name)
     assert rows(context) == dict.fromkeys(rows(context), 0)
 
 
 def test_save_units_that_are_automatic_says_so(context: AppContext, shown: Inspection) -> None:
     with pytest.raises(FormError, match="automatic units, which need no saving"):
-        save_units(context, shown, {"rater": "Ada"})
+        save_units(context, shown, "Ada")
 
 
 def test_save_units_when_the_image_has_gone_keeps_nothing(
-    context: AppContext, drawn_image: Path, tmp_path: Path
+    context: AppContext, drawn_image: Path, tmp_path: Path, inspect_it: InspectIt
 ) -> None:
     path = tmp_path / "upload.png"
     path.write_bytes(drawn_image.read_bytes())
-    changed = apply_units(context, inspected(context, path), {"firsts": [2]})
+    changed = apply_units(context, inspect_it(context, path), {"firsts": [2]})
     path.unlink()
     with pytest.raises(ImageError, match="cannot be read"):
-        save_units(context, changed, {"rater": "Ada"})
+        save_units(context, changed, "Ada")
     assert rows(context)["segmentations"] == 0
 
 
@@ -235,21 +225,21 @@ def test_choose_version_that_is_not_there_says_so(context: AppContext, shown: In
 def test_store_item_of_unsaved_units_asks_to_save_them(context: AppContext, shown: Inspection) -> None:
     changed = apply_units(context, shown, {"firsts": [2]})
     with pytest.raises(CaptionError, match="not saved yet"):
-        store_item(context, changed)
+        store_item(context, changed, campaign_id=INSPECT_CAMPAIGN)
     assert rows(context)["items"] == 0
 
 
 def test_store_item_of_a_saved_version_is_an_item_of_its_own(context: AppContext, shown: Inspection) -> None:
-    automatic = store_item(context, shown)
-    saved = save_units(context, apply_units(context, shown, {"firsts": [2]}), {"rater": "Ada"})
-    corrected = store_item(context, saved)
+    automatic = store_item(context, shown, campaign_id=INSPECT_CAMPAIGN)
+    saved = save_units(context, apply_units(context, shown, {"firsts": [2]}), "Ada")
+    corrected = store_item(context, saved, campaign_id=INSPECT_CAMPAIGN)
     assert corrected != automatic
     assert get_item(context.engine, corrected).segmenter_version == saved.cut.version
     assert [unit.text for unit in get_item(context.engine, automatic).units] == unit_texts(shown)
 
 
 def test_exports_name_the_version_of_the_units(context: AppContext, shown: Inspection) -> None:
-    saved = save_units(context, apply_units(context, shown, {"firsts": [2]}), {"rater": "=Ada"})
+    saved = save_units(context, apply_units(context, shown, {"firsts": [2]}), "=Ada")
     view = inspection_view(saved.record, context_length=saved.context_length)
     header, *lines = view["csv"].splitlines()
     assert header.endswith(",segmentation")

@@ -79,9 +79,7 @@ def scored(engine: Engine, store: Callable[[str], str]) -> None:
             NewRating(
                 item_id=item,
                 rater="r-direct",
-                correctness=grade,
-                thoroughness=grade,
-                overall=grade,
+                answers={"correctness": grade, "thoroughness": grade, "overall": grade},
                 verdicts=("supported", "supported"),
                 nonce=secrets.token_hex(8),
                 guideline_version="1",

@@ -10,8 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # In SQL, because alembic would add the check in a second step, which SQLite cannot do; and in place,
-    # because many tables point at `raters`.
+    # In SQL, because alembic would add the check in a second step, which SQLite cannot do.
     op.execute(
         "ALTER TABLE raters ADD COLUMN role VARCHAR(12) DEFAULT 'rater' NOT NULL "
         "CONSTRAINT ck_raters_role_known CHECK (role IN ('rater', 'adjudicator', 'admin'))"

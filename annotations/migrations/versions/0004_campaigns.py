@@ -14,6 +14,7 @@ branch_labels = None
 depends_on = None
 
 INSPECT_CAMPAIGN = "0" * 31 + "1"
+LINKS_CAMPAIGN = "0" * 31 + "2"
 CREATED_AT = "2026-11-21T00:00:00.000000Z"
 GUIDELINE = """Judge each unit first, then the caption as a whole. \
 The score stays hidden until you have submitted.
@@ -111,41 +112,47 @@ def _make_campaigns() -> None:
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name="fk_questions_campaign_id"),
         sa.CheckConstraint("high > low", name="ck_questions_range_ordered"),
     )
-    op.bulk_insert(
-        campaigns,
-        [
-            {
-                "id": INSPECT_CAMPAIGN,
-                "name": "From Inspect",
-                "overlap": 3,
-                "lease_minutes": 30,
-                "blind": True,
-                "asks_verdicts": True,
-                "gold_every": 0,
-                "created_at": CREATED_AT,
-            }
-        ],
-    )
-    op.bulk_insert(
-        guidelines,
-        [{"campaign_id": INSPECT_CAMPAIGN, "version": 1, "text": GUIDELINE, "created_at": CREATED_AT}],
-    )
-    op.bulk_insert(
-        questions,
-        [
-            {
-                "campaign_id": INSPECT_CAMPAIGN,
-                "name": name,
-                "position": position,
-                "label": label,
-                "hint": hint,
-                "low": 1,
-                "high": 5,
-                "labels": labels,
-            }
-            for position, (name, label, hint, labels) in enumerate(QUESTIONS)
-        ],
-    )
+    # Those of links are kept, not handed out, and anybody who has the link may see them.
+    for campaign_id, name, blind, paused_at in (
+        (INSPECT_CAMPAIGN, "From Inspect", True, None),
+        (LINKS_CAMPAIGN, "Links", False, CREATED_AT),
+    ):
+        op.bulk_insert(
+            campaigns,
+            [
+                {
+                    "id": campaign_id,
+                    "name": name,
+                    "overlap": 3,
+                    "lease_minutes": 30,
+                    "blind": blind,
+                    "asks_verdicts": True,
+                    "gold_every": 0,
+                    "created_at": CREATED_AT,
+                    "paused_at": paused_at,
+                }
+            ],
+        )
+        op.bulk_insert(
+            guidelines,
+            [{"campaign_id": campaign_id, "version": 1, "text": GUIDELINE, "created_at": CREATED_AT}],
+        )
+        op.bulk_insert(
+            questions,
+            [
+                {
+                    "campaign_id": campaign_id,
+                    "name": question,
+                    "position": position,
+                    "label": label,
+                    "hint": hint,
+                    "low": 1,
+                    "high": 5,
+                    "labels": labels,
+                }
+                for position, (question, label, hint, labels) in enumerate(QUESTIONS)
+            ],
+        )
 
 
 def _change_items() -> None:

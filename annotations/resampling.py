@@ -1,0 +1,102 @@
+"""The bootstrap over images that every statistic of this package shares.
+
+A resample is not laid out rating by rating. It is a row of counts, one for each image, that says how often
+that image was drawn; a statistic that is a function of sums over images takes it as weights.
+
+In comments: B resamples, C images (clusters).
+"""
+
+import math
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from annotations.errors import InvalidScoresError
+
+MIN_DEFINED: Final = 0.5
+"""Share of resamples that must have a value for an interval to be reported."""
+
+# Bounds the memory of one block of draws to some tens of megabytes.
+_CELLS_AT_ONCE: Final = 2_000_000
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+def check_options(n_resamples: int, confidence: float) -> None:
+    """Refuse a number of resamples or a confidence that is out of range.
+
+    Raises:
+        InvalidScoresError: If `n_resamples` is negative or `confidence` not between 0 and 1.
+    """
+    if n_resamples < 0 or not 0 < confidence < 1:
+        raise InvalidScoresError(
+            f"n_resamples must be at least 0 and confidence between 0 and 1; got {n_resamples}, {confidence}"
+        )
+
+
+def numbered(names: Sequence[Hashable]) -> tuple[Counts, list[Hashable]]:
+    """Number names in the order in which they first come.
+
+    Args:
+        names: (N,) names, repeated at will.
+
+    Returns:
+        (N,) the number of each, from 0; and the names, so that `found[number]` is the name.
+    """
+    numbers: dict[Hashable, int] = {}
+    codes = np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+    return codes, list(numbers)
+
+
+def draw_blocks(n_groups: int, *, n_resamples: int, seed: int) -> Iterator[Counts]:
+    """Draw as many images as there are, with replacement, many times over.
+
+    Args:
+        n_groups: Images, C. With one image there is nothing to draw, and only the data itself comes.
+        n_resamples: How many resamples to draw.
+        seed: Of the draws; how they are cut into blocks does not change them.
+
+    Yields:
+        (b, C) how often each image comes. The very first row is the data itself: each image once.
+    """
+    yield np.ones((1, n_groups), dtype=np.int64)
+    if n_groups < 2:
+        return
+    generator = np.random.default_rng(seed)
+    chances = np.full(n_groups, 1 / n_groups)
+    step = max(1, _CELLS_AT_ONCE // n_groups)
+    for start in range(0, n_resamples, step):
+        yield generator.multinomial(n_groups, chances, size=min(step, n_resamples - start))
+
+
+def percentile_interval(
+    values: Floats, confidence: float, *, n_groups: int, otherwise: str
+) -> tuple[float, float, str]:
+    """Find the percentile interval of the values that resamples have.
+
+    Args:
+        values: (B,) the statistic on each resample; NaN where it has no value.
+        confidence: Of the interval, between 0 and 1.
+        n_groups: Images that were drawn from.
+        otherwise: What is the matter with resamples that have no value, for the note.
+
+    Returns:
+        Low, high, and a note. Both ends are NaN, and the note says why, on one image, without resamples, and
+        where more than half of the resamples have no value. The note also counts those where they are fewer.
+    """
+    if n_groups < 2:
+        return math.nan, math.nan, "all items are of one image: no interval over images"
+    if len(values) == 0:
+        return math.nan, math.nan, "no resamples drawn"
+    defined = values[~np.isnan(values)]
+    note = ""
+    if len(defined) < len(values):
+        note = f"{len(defined):,} of {len(values):,} resamples have a value; in the others {otherwise}"
+    if len(defined) < MIN_DEFINED * len(values):
+        return math.nan, math.nan, f"no interval: only {note}"
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return float(low), float(high), note

@@ -1,0 +1,14 @@
+-- What version 0004 adds: a campaign with its own question, a caption that is not cut, a battle, a gold item, what was decided.
+INSERT INTO campaigns VALUES ('campaign-1', 'Beauty 💎', 2, 45, false, false, 10, '2026-02-04T08:00:00.000000Z', '2026-02-05T08:00:00.000000Z', '2026-02-06T08:00:00.000000Z');
+INSERT INTO guidelines VALUES ('campaign-1', 1, 'Look.', '2026-02-04T08:00:00.000000Z');
+INSERT INTO guidelines VALUES ('campaign-1', 2, 'Look **twice**.', '2026-02-05T08:00:00.000000Z');
+INSERT INTO questions VALUES ('campaign-1', 'beauty', 0, 'Beauty', 'to the eye', 0, 100, '{"0": "plain"}');
+INSERT INTO items (id, campaign_id, kind, role, image_id, caption, caption_sha256, segmenter_version, source, first_id, second_id, gold, external_id, priority, weight, overlap, done, created_at, deleted_at) VALUES ('item-4', 'campaign-1', 'caption', 'regular', 'image-1', 'One.', '1111111111111111111111111111111111111111111111111111111111111111', '', 'captioner 7', NULL, NULL, NULL, 'row 1', 0, 1.0, 2, 0, '2026-02-04T08:00:00.000000Z', NULL);
+INSERT INTO items (id, campaign_id, kind, role, image_id, caption, caption_sha256, segmenter_version, source, first_id, second_id, gold, external_id, priority, weight, overlap, done, created_at, deleted_at) VALUES ('item-5', 'campaign-1', 'caption', 'gold', 'image-1', 'Two.', '2222222222222222222222222222222222222222222222222222222222222222', '', 'captioner 8', NULL, NULL, '{"answers": {"beauty": [0, 9]}}', NULL, -1, 0.25, 1000000, 0, '2026-02-04T08:00:00.000000Z', NULL);
+INSERT INTO items (id, campaign_id, kind, role, image_id, caption, caption_sha256, segmenter_version, source, first_id, second_id, gold, external_id, priority, weight, overlap, done, created_at, deleted_at) VALUES ('item-6', 'campaign-1', 'battle', 'regular', 'image-1', NULL, NULL, '', '', 'item-4', 'item-5', NULL, NULL, 0, 1.0, 2, 1, '2026-02-04T08:00:00.000000Z', NULL);
+INSERT INTO assignments (item_id, rater_id, state, claimed_at, lease_expires_at, skip_reason, return_reason, flipped) VALUES ('item-6', 'rater-1', 'returned', '2026-02-04T08:00:00.000000Z', '2026-02-04T08:00:00.000000Z', NULL, 'look again', true);
+INSERT INTO revisions (id, item_id, rater_id, number, receipt, nonce, withdrawn, comment, guideline_version, application_version, metric_revealed_at, created_at, segmenter_version, active_seconds) VALUES ('revision-6', 'item-6', 'rater-1', 1, 3, 'nonce-6', false, '', '2', '0.2.0', NULL, '2026-02-04T08:00:00.000000Z', NULL, 12.5);
+INSERT INTO answers (revision_id, question, value, low, high) VALUES ('revision-6', 'winner', 2, 0, 2);
+INSERT INTO answers (revision_id, question, value, low, high) VALUES ('revision-6', 'both_poor', 1, 0, 1);
+INSERT INTO final_labels VALUES ('label-1', 'item-6', 'rater-3', 1, '{"answers": {"winner": 1}}', 'clear', '2026-02-05T08:00:00.000000Z');
+INSERT INTO audit VALUES ('audit-1', 'Cy', 'pause', 'campaign-1', '{}', '2026-02-05T08:00:00.000000Z');

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from annotations.locations import default_data_dir
+
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-
-
-def default_data_dir() -> Path:
-    """Return the folder in which this user's programs keep their data, with ``specs-lens`` appended."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "specs-lens"
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "specs-lens"
 
 
 class Settings(BaseSettings):

@@ -28,6 +28,8 @@ _STYLES = (
     "compare.css",
     "compare_results.css",
     "cards.css",
+    "rate_answers.css",
+    "rate_parts.css",
     "rate.css",
     "analyse.css",
 )
@@ -134,8 +136,8 @@ def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
                 inspect_page = inspect.build(context, inspect_tab, chip)
             with gr.Tab("Compare", id="compare", elem_id="page-compare"):
                 compare_page = compare.build(context)
-            with gr.Tab("Rate", id="rate", elem_id="page-rate") as rate_tab:
-                rate_page = rate.build(context, rate_tab)
+            with gr.Tab("Rate", id="rate", elem_id="page-rate"):
+                rate_page = rate.build()
             with gr.Tab("Analyse", id="analyse", elem_id="page-analyse") as analyse_tab:
                 analyse.build(context, analyse_tab)
         # The Rate page listens to changes of `requested_item`, an (item id, serial number) pair: the number

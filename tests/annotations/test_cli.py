@@ -57,10 +57,13 @@ def test_export_that_fails_leaves_an_older_file_as_it_was(tmp_path, database_url
     assert output.read_text() == "older"
 
 
-def test_export_without_a_database_says_how_to_name_one(capsys, monkeypatch):
+def test_export_without_a_database_looks_into_the_data_folder(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("SPECS_DB", raising=False)
+    monkeypatch.setenv("SPECS_DATA", str(tmp_path))
     assert main(["export"]) == 2
-    assert "--database or the variable SPECS_DB" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"specs-ratings: there is no database {tmp_path / 'specs.sqlite3'}\n"
+    assert main(["export", "--data", str(tmp_path / "other")]) == 2
+    assert f"{tmp_path / 'other' / 'specs.sqlite3'}" in capsys.readouterr().err
 
 
 def test_command_without_a_subcommand_exits_with_two():

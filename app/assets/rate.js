@@ -49,7 +49,7 @@ const apply = (incoming) => {
   const draft = view.draft ?? {};
   rows = rowsOf();
   form = {
-    item: view.item, nonce: newNonce(), attempted: false, inFlight: false, submitting: false, receipt: null,
+    item: view.item, segmenter_version: view.segmenter_version, nonce: newNonce(), attempted: false, inFlight: false, submitting: false, receipt: null,
     finished: view.finished, dirty: false, version: 0, draftTries: 0, refused: false, cursor: 0,
     verdicts: rows.filter((row) => row.kind === "unit").map((row) => draft.verdicts?.[row.unit] ?? null),
     answers: view.kind === "battle" ? { both_poor: false, ...draft.answers } : { ...draft.answers },
@@ -95,7 +95,8 @@ const submit = async () => {
   say("saving …");
   await draftChain;
   const { verdicts, answers, comment, seconds } = contentOf(mine);
-  const sent = { item: mine.item, nonce: mine.nonce, verdicts: [...verdicts], answers: { ...answers }, comment, seconds };
+  const sent = { item: mine.item, segmenter_version: mine.segmenter_version, nonce: mine.nonce,
+    verdicts: [...verdicts], answers: { ...answers }, comment, seconds };
   const isWanted = () => form === mine && mine.submitting;
   const send = async () => {
     mine.attempted = true;

@@ -61,8 +61,8 @@ const insist = async (attempt, { wanted, away }) => {
 let draftTimer = null;
 let draftChain = Promise.resolve();
 
-const contentOf = (which) => ({ verdicts: which.verdicts, answers: which.answers, comment: which.comment,
-  cursor: which.cursor, zoom: which.zoom, seconds: Math.round(which.seconds) });
+const contentOf = (which) => ({ segmenter_version: which.segmenter_version, verdicts: which.verdicts,
+  answers: which.answers, comment: which.comment, cursor: which.cursor, zoom: which.zoom, seconds: Math.round(which.seconds) });
 
 // Something of the form has changed; where the rater looks counts too, but of a rating that is in it would leave a
 // draft that says nothing new.

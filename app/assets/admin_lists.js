@@ -30,11 +30,12 @@ const itemsSection = async (offset = 0) => {
   const look = (event) => { event.preventDefault(); search.text = input.value; show().then(() => find("#admin-search")?.focus()); };
   const gone = check("Deleted ones", search.deleted, { id: "admin-deleted", onchange: (event) => { search.deleted = event.target.checked; show(); } });
   const empty = search.text ? "No caption holds this text. Search for less, or look among the deleted ones."
-    : search.deleted ? "Nothing was deleted." : "No items yet. Put captions into this campaign with “specs-ratings import”, or send them from Inspect.";
-  return card("Items", h("form", { class: "ra-inline ad-search", onsubmit: look, role: "search" }, input,
+    : search.deleted ? "Nothing was deleted." : "No items yet. Put captions in below, with “specs-ratings import”, or send them from Inspect.";
+  return [card("Items", h("form", { class: "ra-inline ad-search", onsubmit: look, role: "search" }, input,
     h("button", { type: "submit", class: "ra-btn" }, "Search"), gone),
   found.items.length ? table(["Item", "Source", "Kind", "Rated", ""], found.items.map(itemRow), { id: "admin-items" }) : h("p", { class: "ad-next" }, empty),
-  found.items.length ? soft(`${plural(found.total, "item")}${offset ? `, from ${whole(offset + 1)}` : ""}.`) : null, pager(offset, found, itemsSection));
+  found.items.length ? soft(`${plural(found.total, "item")}${offset ? `, from ${whole(offset + 1)}` : ""}.`) : null, pager(offset, found, itemsSection)),
+    uploads(), downloads()];
 };
 
 // ---------------------------------------------------------------- people

@@ -65,7 +65,7 @@ const battles = (found) => {
 const progressSection = async () => {
   const found = await overview();
   const done = found.wanted ? found.done / found.wanted : 0;
-  const next = found.items ? null : h("p", { class: "ad-next" }, "No items yet. Put captions into this campaign with “specs-ratings import”, "
+  const next = found.items ? null : h("p", { class: "ad-next" }, "No items yet. Put captions in under Items, with “specs-ratings import”, "
     + "or send them from Inspect; then invite raters under People.");
   return [card(state.campaign.name, next,
     h("div", { class: "ad-facts" },

@@ -13,6 +13,7 @@ _SCRIPTS = (
     "admin_progress.js",
     "admin_queue.js",
     "admin_campaign.js",
+    "admin_transfer.js",
     "admin_lists.js",
 )
 

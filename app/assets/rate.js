@@ -59,6 +59,7 @@ const apply = (incoming) => {
   form.cursor = view.saved_at && draft.cursor < rows.length ? draft.cursor : first;
   resumeHere(form.finished ? form.item : null);
   render();
+  if (page.getBoundingClientRect().top < 0) page.scrollIntoView({ block: "start" });
   if (view.saved_at) say(`draft of ${day(view.saved_at)} resumed ✓`, "ok");
   if (view.problem) say(view.problem, view.draft ? "ok" : "bad");
   if (recall("guidelines", {})[view.campaign.id] !== view.guideline.version) help(true);
@@ -215,7 +216,8 @@ const empty = () => {
         : h("p", { class: "ra-soft" },
           "Open Inspect, score an image and its caption, then press “Rate this caption”. It joins the queue here."),
       h("div", { class: "ra-inline" },
-        ...others.map((one) => button(`${one.name}: ${one.left} left`, () => chooseCampaign(one.id), { class: "ra-go" })),
+        ...others.map((one, index) => button(`${one.name}: ${one.left} left`, () => chooseCampaign(one.id),
+          index ? {} : { class: "ra-go" })),
         button("Go to Inspect", () => openTab("Inspect"), others.length ? {} : { class: "ra-go" }),
         button("Look again", enter, { "data-leaves": true }),
         done ? button("Change one", showHistory, { id: "rate-back" }) : null,
@@ -234,7 +236,7 @@ const banners = () => [
   form.finished && !form.receipt && !view.returned ? banner("ra-again", "rate-again", "You rated this before. ",
     "Submitting replaces that rating; going on leaves it as it is.") : null];
 
-const metricNote = () => (view.kind === "battle" ? "neither caption says where it comes from"
+const metricNote = () => (view.kind === "battle" ? "where the captions come from is not told"
   : view.revealed ? "you have seen this curve; the rating is kept as one given after it"
     : !view.blind ? "this campaign shows the curve to whoever asks"
       : form.receipt ? "the curve was hidden until you submitted" : "the curve stays hidden until you submit");

@@ -33,7 +33,7 @@ const ask = async (method, path, body, options) => {
   for (;;) {
     const reply = await call(method, path, body && { rater: me?.name, ...body }, options);
     if (reply.failed !== 401) return reply;
-    if (!(await signInOver(reply.problem))) return { failed: 401, problem: reply.problem, another: true };
+    if (!(await signInOver())) return { failed: 401, problem: reply.problem, another: true };
   }
 };
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from annotations.transfer_cli import add_places
+from annotations.locations import add_places
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

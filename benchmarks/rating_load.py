@@ -1,11 +1,11 @@
 """Measure the Rate page's routes under load: raters that sign in and rate at once, over HTTP.
 
-Each rater loops: next, two drafts, submit; now and then a skip, a submission that is sent twice with the same
-nonce, an undo. At the end every receipt is looked up in the database with its answers. The program ends with 1
+Each rater loops: next, two drafts, submit; now and then a skip, a submission sent twice with the same nonce, an
+undo. At the end every receipt is looked up in the database with its answers. The program ends with 1
 where a promise was broken, whatever the times are.
 
-Run: python benchmarks/rating_load.py [--raters 50] [--ratings 100] [--items N] [--overlap 3] [--pause SECONDS]
-    [--postgres | --database URL] [--small] [--json]
+Run: python benchmarks/rating_load.py [--raters 50] [--ratings 100] [--items N] [--overlap 3]
+    [--pause SECONDS] [--postgres | --database URL] [--small] [--json]
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def main() -> int:
         f"{found['most_raters']} of {found['overlap']}"
     )
     print(
-        f"CPU of the clients {found['client_seconds']} s, of all other processes {found['server_seconds']} s; "
+        f"CPU of the clients {found['client_seconds']} s, of the server {found['server_seconds']} s; "
         f"load average {found['load_average'][0]} before, {found['load_average'][1]} after"
     )
     print(f"errors: {len(found['errors'])}", *found["errors"][:5], sep="\n")

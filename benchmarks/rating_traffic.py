@@ -1,4 +1,4 @@
-"""What the rating benchmarks share: a server process, PostgreSQL, a campaign, a small HTTP client, an audit."""
+"""What the rating benchmarks share: a server process, PostgreSQL, a campaign, an HTTP client, an audit."""
 
 from __future__ import annotations
 
@@ -271,8 +271,8 @@ def audit(engine: Engine, ledger: Ledger, *, overlap: int) -> dict[str, Any]:
     """Hold the database against what the clients were told.
 
     Returns:
-        ``problems``, sentences; none where every promise was kept. ``stored``, current ratings; ``revisions``;
-        ``most_raters``, on one item.
+        ``problems``, sentences; none where every promise was kept. ``stored``, current ratings;
+        ``revisions``; ``most_raters``, on one item.
     """
     problems: list[str] = []
     everything = {(one.rater, one.receipt): one for one in ratings(engine, all_revisions=True)}

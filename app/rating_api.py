@@ -29,8 +29,8 @@ _ACTIONS: dict[str, Callable[[AppContext, str, object], dict[str, Any]]] = {
     "undo": rating.undo,
 }
 
-# Threads that serve raters. One writes while others read; many more only take the interpreter from each other,
-# and from the one that holds the database's lock, for which all the others wait.
+# Threads that serve raters. One writes while others read; many more only take the interpreter from each
+# other, and from the one that holds the database's lock, for which all the others wait.
 _AT_ONCE: Final = 8
 
 

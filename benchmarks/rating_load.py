@@ -1,7 +1,7 @@
 """Measure the Rate page's routes under load: raters that sign in and rate at once, over HTTP.
 
-Each rater loops: next, two drafts, submit; now and then a skip, a submission sent twice with the same nonce, an
-undo. At the end every receipt is looked up in the database with its answers. The program ends with 1
+Each rater loops: next, two drafts, submit; now and then a skip, a submission sent twice with the same nonce,
+or an undo. At the end every receipt is looked up in the database with its answers. The program ends with 1
 where a promise was broken, whatever the times are.
 
 Run: python benchmarks/rating_load.py [--raters 50] [--ratings 100] [--items N] [--overlap 3]

@@ -137,10 +137,10 @@ const askReason = () => {
     placeholder: "Why? (optional)" });
   const back = find("#rate-skip");
   const node = h("form", { class: "ra-inline ra-skip", onsubmit: (event) => { event.preventDefault(); skip(reason.value); } },
-    reason, h("button", { class: "ra-btn", type: "submit", "data-leaves": true }, "Skip this one"));
-  node.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { node.replaceWith(back); back.focus(); }
-  });
+    reason, h("button", { class: "ra-btn", type: "submit", "data-leaves": true }, "Skip this one"),
+    button("Cancel", () => stay()));
+  const stay = () => { node.replaceWith(back); back.focus(); };
+  node.addEventListener("keydown", (event) => { if (event.key === "Escape") stay(); });
   back.replaceWith(node);
   reason.focus();
 };

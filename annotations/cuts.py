@@ -1,11 +1,18 @@
 """How a caption is cut into detail units, and what of a text the store can hold."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
 from annotations.errors import InvalidRecordError
 from annotations.schema import units
+
+ANOTHER_CUT: Final = (
+    "segmenter version {version!r} cut this caption into {before} units before and into {now} now, or at "
+    "other places; a segmenter that cuts differently needs another version"
+)
+"""What is wrong where a version cuts a caption in two ways."""
 
 
 def checked_text(what: str, text: str) -> str:
@@ -95,7 +102,4 @@ def ensure_units(
             ],
         )
     elif stored != list(spans):
-        raise InvalidRecordError(
-            f"segmenter version {version!r} cut this caption into {len(stored)} units before and into "
-            f"{len(spans)} now, or at other places; a segmenter that cuts differently needs another version"
-        )
+        raise InvalidRecordError(ANOTHER_CUT.format(version=version, before=len(stored), now=len(spans)))

@@ -9,7 +9,7 @@ import gradio as gr
 
 from app import api
 from app.models import chip_text
-from app.pages import analyse, compare, inspect, rate
+from app.pages import admin, analyse, compare, inspect, rate
 from app.pages.hosts import text_html
 from app.uploads import GuardedBlocks
 
@@ -32,6 +32,8 @@ _STYLES = (
     "rate_parts.css",
     "rate.css",
     "analyse.css",
+    "admin.css",
+    "admin_tables.css",
 )
 _SCRIPTS = ("frame.js",)
 _SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"]
@@ -140,6 +142,8 @@ def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
                 rate_page = rate.build()
             with gr.Tab("Analyse", id="analyse", elem_id="page-analyse") as analyse_tab:
                 analyse.build(context, analyse_tab)
+            with gr.Tab("Admin", id="admin", elem_id="page-admin"):
+                admin.build()
         # The Rate page listens to changes of `requested_item`, an (item id, serial number) pair: the number
         # makes a second request for the same item a change as well.
         inspect_page.rate_button.click(

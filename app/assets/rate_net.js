@@ -61,8 +61,8 @@ const insist = async (attempt, { wanted, away }) => {
 let draftTimer = null;
 let draftChain = Promise.resolve();
 
-const contentOf = (which) => ({ verdicts: which.verdicts, answers: which.answers, comment: which.comment,
-  cursor: which.cursor, zoom: which.zoom, seconds: Math.round(which.seconds) });
+const contentOf = (which) => ({ segmenter_version: which.segmenter_version, verdicts: which.verdicts,
+  answers: which.answers, comment: which.comment, cursor: which.cursor, zoom: which.zoom, seconds: Math.round(which.seconds) });
 
 // Something of the form has changed; where the rater looks counts too, but of a rating that is in it would leave a
 // draft that says nothing new.
@@ -86,6 +86,8 @@ const sendDraft = async (mine) => {
   const version = mine.version;
   const reply = await ask("POST", "/rating/draft", { item: mine.item, content: contentOf(mine) });
   if (reply.another) return;
+  // What the server will not take at all, for example of a caption that was cut anew, keeps nobody on the page.
+  mine.isDraftRefused = isRefused(reply) && !isAway(reply);
   if (!isRefused(reply)) {
     mine.draftTries = 0;
     if (mine.version === version) mine.dirty = false;
@@ -122,7 +124,7 @@ const sendLastDraft = () => {
 const canLeave = async () => {
   if (!form || form.receipt) return true;
   await saveDraft();
-  return !form?.dirty;
+  return !form?.dirty || form.isDraftRefused;
 };
 
 // ---------------------------------------------------------------- the time that is worked

@@ -329,6 +329,7 @@ class RatePage:
     @staticmethod
     def fill_in(page: Page, overall: int = 3) -> int:
         """Answer everything by keyboard, the first unit as hallucinated, and return the number of units."""
+        expect(page.locator("#rate-units")).to_be_visible()
         units = page.locator("#rate-units [data-row]").count()
         page.locator("#rate-units [data-row] p").first.click()
         for number in range(units):

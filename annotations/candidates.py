@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from annotations.cuts import checked_spans, checked_text, checked_version
 from annotations.errors import InvalidRecordError
+from annotations.gold import Gold, parse_gold
 from annotations.items import EVERYBODY, checked_caption
 from annotations.questions import Question
-from annotations.schema import VERDICTS
 
 MAX_CAPTION_CHARACTERS: Final = 10_000
 """Longest caption of an item, as on the page."""
@@ -135,7 +135,7 @@ def _candidate(fields: Mapping[str, Any], asked: Sequence[Question]) -> Candidat
         priority=_whole("priority", fields.get("priority"), -MAX_PRIORITY, MAX_PRIORITY) or 0,
         segmenter_version=version,
         spans=spans,
-        gold=None if gold is None else json.dumps(_gold(caption, gold, asked), ensure_ascii=False),
+        gold=None if gold is None else _gold(caption, gold, asked),
         external_id=_optional_text("id", fields.get("id"), 500),
     )
 
@@ -158,49 +158,28 @@ def _units(caption: str, fields: Mapping[str, Any]) -> tuple[tuple[tuple[int, in
     return tuple(checked_spans(caption, cut)), checked_version(version)
 
 
-def _gold(caption: str, gold: Any, asked: Sequence[Question]) -> dict[str, Any]:
-    if not isinstance(gold, Mapping) or not gold.keys() <= {"verdicts", "answers", "feedback"}:
-        raise InvalidRecordError("gold is an object with verdicts, answers and feedback, and nothing else")
-    right: dict[str, Any] = {}
-    if gold.get("verdicts"):
-        right["verdicts"] = [_gold_verdict(caption, one) for one in _objects(gold["verdicts"])]
-    if gold.get("answers"):
-        right["answers"] = dict(_gold_answers(gold["answers"], asked))
-    if not right:
+def _gold(caption: str, given: Any, asked: Sequence[Question]) -> str:
+    """Return what is known of a caption as the store keeps it, checked against the campaign's scales."""
+    if isinstance(given, Mapping):
+        answers = given.get("answers")
+        given = {**given, "verdicts": _objects(given.get("verdicts") or [])}
+        if isinstance(answers, Mapping):
+            # A table may have a column for each scale, of which some are empty.
+            given["answers"] = {name: span for name, span in answers.items() if span is not None}
+    right = parse_gold(given, length=len(caption))
+    if not right.verdicts and not right.answers:
         raise InvalidRecordError("gold says of no unit and no scale what is right; give verdicts or answers")
-    if feedback := _optional_text("feedback", gold.get("feedback"), 10_000):
-        right["feedback"] = feedback
-    return right
-
-
-def _gold_verdict(caption: str, one: Any) -> dict[str, Any]:
-    if not isinstance(one, Mapping) or one.get("verdict") not in VERDICTS:
-        raise InvalidRecordError(
-            f"a gold verdict is an object with start, end and a verdict of {', '.join(VERDICTS)}"
-        )
-    start, end = _span("a gold verdict", one, len(caption))
-    return {"start": start, "end": end, "verdict": one["verdict"]}
-
-
-def _gold_answers(given: Any, asked: Sequence[Question]) -> Iterator[tuple[str, list[int]]]:
     scales = {question.name: question for question in asked}
-    if not isinstance(given, Mapping):
-        raise InvalidRecordError("gold answers are an object: a scale's name and [lowest, highest]")
-    for name, span in given.items():
-        if span is None:  # a table with one column for each scale, of which some are empty
-            continue
+    for name, span in right.answers.items():
         question = scales.get(name)
         if question is None:
             raise InvalidRecordError(
                 f"gold answers {_short(name)}, which the campaign does not ask; it asks for "
                 f"{', '.join(scales) or 'no scale'}"
             )
-        if not isinstance(span, Sequence) or isinstance(span, str) or len(span) != 2:
-            raise InvalidRecordError(f"the gold answer to {name} is [lowest, highest]; got {_short(span)}")
-        low, high = (_whole(name, end, question.low, question.high) for end in span)
-        if low is None or high is None or low > high:
-            raise InvalidRecordError(f"the gold answer to {name} is [lowest, highest]; got {_short(span)}")
-        yield name, [low, high]
+        for end in span:
+            _whole(name, end, question.low, question.high)
+    return right.to_json()
 
 
 def _caught(candidate: Candidate, catch: Any) -> Candidate:
@@ -218,14 +197,14 @@ def _caught(candidate: Candidate, catch: Any) -> Candidate:
     false = caption[:start] + text + caption[end:]
     if len(false) > MAX_CAPTION_CHARACTERS:
         raise InvalidRecordError(f"with its catch the caption has over {MAX_CAPTION_CHARACTERS:,} characters")
-    right = {"verdicts": [{"start": start, "end": start + len(text), "verdict": "hallucinated"}]}
+    right = Gold(verdicts=((start, start + len(text), "hallucinated"),))
     return replace(
         candidate,
         caption=false,
         is_catch=True,
         overlap=None,
         spans=tuple(zip([0, *ends][: len(ends)], ends, strict=True)),
-        gold=json.dumps(right),
+        gold=right.to_json(),
         external_id=None if candidate.external_id is None else f"{candidate.external_id}#catch",
     )
 

@@ -1,6 +1,6 @@
 """Ratings and items as flat rows that hold all that an import needs to write them down again."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Engine, Row, select
@@ -118,7 +118,11 @@ def rating_rows(
     with reading(engine) as connection:
         for page in rating_pages(connection, campaign_id=campaign_id, all_revisions=all_revisions):
             ids = [rating.rating_id for rating in page]
-            described = _describe(connection, {rating.item_id for rating in page})
+            # The verdicts of a rating hold the offsets of its units.
+            known = {(one.caption_sha256, one.segmenter_version) for one in page if one.verdicts}
+            silent = {one.caption_sha256 for one in page if not one.verdicts}
+            known = {key for key in known if key[0] not in silent}
+            described = _describe(connection, {rating.item_id for rating in page}, known)
             nonces = _pairs(connection, revisions.c.id, revisions.c.nonce, ids)
             since = _pairs(connection, raters.c.id, raters.c.created_at, {one.rater_id for one in page})
             ranges = _ranges(connection, ids)
@@ -133,7 +137,7 @@ def rating_rows(
                 ]
                 row |= {name: item[name] for name in _ITEM}
                 if rating.verdicts and rating.segmenter_version == item["item_segmenter_version"]:
-                    row["units"] = None  # the verdicts have the same offsets
+                    row["units"] = None
                 row["question_ranges"] = ranges.get(rating.rating_id, {})
                 row["nonce"] = nonces[rating.rating_id]
                 row["rater_created_at"] = since[rating.rater_id]
@@ -170,7 +174,7 @@ def item_rows(
     seen: set[str] = set()
     with (
         reading(engine) as connection,
-        connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query) as found,
+        connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found,
     ):
         for part in found.scalars().partitions():
             described = _describe(connection, part)
@@ -181,12 +185,19 @@ def item_rows(
             ]
 
 
-def _describe(connection: Connection, item_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Read all of some items but who rated them: the columns of an item's row, without the campaign's."""
+def _describe(
+    connection: Connection, item_ids: Iterable[str], known: Set[tuple[str, str]] = frozenset()
+) -> dict[str, dict[str, Any]]:
+    """Read all of some items but who rated them: the columns of an item's row, without the campaign's.
+
+    The units of captions and versions that are ``known`` are left out.
+    """
     rows = _items(connection, item_ids)
     captions = {one for row in rows.values() for one in (row.first_id, row.second_id) if one is not None}
     fought = _items(connection, captions)
-    cuts = _cuts(connection, [*rows.values(), *fought.values()])
+    cut = {(row.caption_sha256, row.segmenter_version) for row in rows.values()} - known
+    cut |= {(row.caption_sha256, row.segmenter_version) for row in fought.values()}
+    cuts = _cuts(connection, {key for key in cut if key[1]})
     labels: dict[str, list[dict[str, Any]]] = {}
     query = (
         select(final_labels, raters.c.name.label("rater"), raters.c.created_at.label("rater_created_at"))
@@ -266,15 +277,17 @@ def _caption(row: Row[Any], cuts: Mapping[tuple[str, str], list[dict[str, int]]]
     }
 
 
-def _cuts(connection: Connection, rows: Iterable[Row[Any]]) -> dict[tuple[str, str], list[dict[str, int]]]:
-    wanted = {(row.caption_sha256, row.segmenter_version) for row in rows if row.segmenter_version}
+def _cuts(
+    connection: Connection, wanted: Set[tuple[str, str]]
+) -> dict[tuple[str, str], list[dict[str, int]]]:
+    """Read the units of captions, by SHA-256 and version."""
     found: dict[tuple[str, str], list[dict[str, int]]] = {}
     query = (
         select(units)
         .where(units.c.caption_sha256.in_({caption_sha256 for caption_sha256, _ in wanted}))
         .order_by(units.c.start)
     )
-    for caption_sha256, version, start, end in connection.execute(query):
+    for caption_sha256, version, start, end in connection.execute(query).all():
         if (caption_sha256, version) in wanted:
             found.setdefault((caption_sha256, version), []).append({"start": start, "end": end})
     return found
@@ -287,7 +300,7 @@ def _ranges(connection: Connection, rating_ids: Sequence[str]) -> dict[str, dict
         .where(answers.c.revision_id.in_(rating_ids))
         .order_by(answers.c.question)
     )
-    for revision_id, question, low, high in connection.execute(query):
+    for revision_id, question, low, high in connection.execute(query).all():
         found.setdefault(revision_id, {})[question] = [low, high]
     return found
 

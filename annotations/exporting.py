@@ -170,5 +170,4 @@ def _write(
     return number
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_json: Final = json.JSONEncoder(ensure_ascii=False).encode

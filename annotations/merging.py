@@ -130,8 +130,10 @@ def _merge(connection: Connection, kind: str, parts: Parts, conflicts: list[Conf
             odd = next((name for name in rule.fixed if row[name] != before[name]), None)
             if odd is None and kind == "rating" and _said_in(row) != said.get(row["id"], ([], [])):
                 odd = "answers or verdicts"
-            if odd is None and kind == "caption":
-                odd = _cut_later(connection, row, before["segmenter_version"])
+            if kind == "caption" and before["segmenter_version"] == "" != row["segmenter_version"]:
+                # Otherwise the cut of today stays: a caption may have been cut anew since.
+                version = {"segmenter_version": row["segmenter_version"]}
+                connection.execute(update(items).where(items.c.id == row["id"]).values(version))
             if odd is not None:
                 reason = f"{rule.name(row)} is stored with other content ({odd})"
                 conflicts.append(Conflict(kind, row["id"], reason))
@@ -206,17 +208,6 @@ def _said(connection: Connection, ids: list[str]) -> dict[str, tuple[list[Any], 
 
 def _said_in(row: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
     return (sorted(row["answers"]), sorted(row["verdicts"]))
-
-
-def _cut_later(connection: Connection, row: Mapping[str, Any], stored: str) -> str | None:
-    """Cut a stored caption as the record has it; return what is at odds, or None."""
-    version = row["segmenter_version"]
-    if version == stored or version == "":
-        return None
-    if stored != "":
-        return "segmenter_version"
-    connection.execute(update(items).where(items.c.id == row["id"]).values(segmenter_version=version))
-    return None
 
 
 def _cuts(connection: Connection, parts: Parts, conflicts: list[Conflict]) -> None:

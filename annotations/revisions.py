@@ -167,7 +167,8 @@ def rating_pages(
         query = query.where(table.c.item_id == item_id)
     if rater_id is not None:
         query = query.where(table.c.rater_id == rater_id)
-    with connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query) as found:
+    # An option of the query: as one of the connection it would slow the others down as well.
+    with connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found:
         for part in found.scalars().partitions():
             place = {revision_id: number for number, revision_id in enumerate(part)}
             rows = connection.execute(_select(revisions).where(revisions.c.id.in_(part))).all()
@@ -233,7 +234,7 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rati
         select(answers.c.revision_id, answers.c.question, answers.c.value)
         .where(answers.c.revision_id.in_(ids))
         .order_by(answers.c.question)
-    ):
+    ).all():
         scales.setdefault(revision_id, {})[question] = value
     judged = [row for row in rows if row.asks_verdicts and not row.withdrawn and row.segmenter_version]
     cuts = _cuts(connection, {(row.caption_sha256, row.segmenter_version) for row in judged})
@@ -242,15 +243,12 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rati
         select(verdicts.c.revision_id, verdicts.c.start, verdicts.c.verdict).where(
             verdicts.c.revision_id.in_([row.id for row in judged])
         )
-    ):
+    ).all():
         given.setdefault(revision_id, {})[start] = verdict
-    said = {
-        row.id: tuple(
-            Verdict(start, end, given.get(row.id, {}).get(start))
-            for start, end in cuts.get((row.caption_sha256, row.segmenter_version), ())
-        )
-        for row in judged
-    }
+    said = {}
+    for row in judged:
+        spans, mine = cuts.get((row.caption_sha256, row.segmenter_version), ()), given.get(row.id, {})
+        said[row.id] = tuple([Verdict(start, end, mine.get(start)) for start, end in spans])
     for row in rows:
         yield Rating(
             rating_id=row.id,
@@ -293,7 +291,7 @@ def _cuts(
         .where(units.c.caption_sha256.in_({caption_sha256 for caption_sha256, _ in wanted}))
         .order_by(units.c.start)
     )
-    for caption_sha256, version, start, end in connection.execute(query):
+    for caption_sha256, version, start, end in connection.execute(query).all():
         if (caption_sha256, version) in wanted:
             found.setdefault((caption_sha256, version), []).append((start, end))
     return found

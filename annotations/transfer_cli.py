@@ -155,14 +155,17 @@ def _export(options: argparse.Namespace) -> int:
     from annotations.engine import open_database
     from annotations.errors import InvalidRecordError
     from annotations.exporting import export_items, export_parquet, export_ratings
+    from annotations.snapshots import export_snapshot
 
     format, items = options.format, options.what == "items"
     if format in ("parquet", "mtme", "sqlite") and options.output is None:
         raise InvalidRecordError(f"{format} cannot go to the standard output; name a file with -o")
     if format in ("mtme", "sqlite") and (items or options.all_revisions):
         raise InvalidRecordError(f"{format} has its own contents; leave out --what and --all-revisions")
-    if (format == "mtme") == (options.campaign is None) and format in ("mtme", "sqlite"):
+    if format == "mtme" and options.campaign is None:
         raise InvalidRecordError("mtme is of one campaign; name it with --campaign")
+    if format == "sqlite" and options.campaign is not None:
+        raise InvalidRecordError("sqlite is the whole database; leave out --campaign")
     engine = open_database(database_of(options), must_exist=True)
     try:
         campaign_id = None if options.campaign is None else get_campaign(engine, options.campaign).id
@@ -185,6 +188,10 @@ def _export(options: argparse.Namespace) -> int:
                 engine, stream, format=format, campaign_id=campaign_id, all_revisions=everything
             )
 
+        if format == "sqlite":
+            export_snapshot(engine, options.output)
+            print(f"the whole database written to {options.output}", file=sys.stderr)
+            return 0
         if format == "mtme":
             return _mtme(engine, options.output, str(campaign_id))
         if options.output is None:

@@ -11,8 +11,10 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -24,6 +26,8 @@ NICENESS: Final = 10
 _POLL_SECONDS: Final = 10.0
 _LINGER_SECONDS: Final = 300.0
 _LAST_BATCH_SECONDS: Final = 1.0
+_TRIES: Final = 5
+_TRY_AGAIN_SECONDS: Final = 2.0
 
 _LOG = logging.getLogger("specs_lens")
 
@@ -45,9 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    if hasattr(os, "nice"):  # not on Windows
-        os.nice(NICENESS)
-
     from pydantic import ValidationError
 
     from annotations.errors import AnnotationError
@@ -80,31 +81,54 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _score(settings: Settings, stop: threading.Event, *, lingers: bool, again: bool) -> int:
-    from annotations.engine import open_database
-    from annotations.score_queue import try_again
-    from app.pictures import PictureStore
-    from app.stored_scores import METRIC
-    from app.waiting_scores import score_waiting
-    from specs_core.encoder import load_encoder
+    # Where priorities are a thread's own, as on Linux, writing keeps the app's: who stands far behind in line
+    # while holding the database's lock holds up everybody.
+    with ThreadPoolExecutor(1) as writer:
+        writer.submit(threading.get_ident).result()
+        if hasattr(os, "nice"):  # not on Windows
+            os.nice(NICENESS)
 
-    engine = open_database(settings.database_url, must_exist=True)
-    try:
-        encoder = load_encoder(settings.model, device=settings.device)
-        if again:
-            try_again(engine, metric=METRIC, model_sha256=encoder.weights_sha256)
-        pictures, idle = PictureStore(settings.images_dir), 0.0
-        while True:
-            done = score_waiting(engine, pictures, encoder, stopped=stop.is_set)
-            if done.scored or done.failed or not lingers:
-                _LOG.info(
-                    "%d captions scored with model %s, %d cannot be scored",
-                    *(done.scored, encoder.checkpoint.label, done.failed),
-                )
-            idle = 0.0 if done.scored else idle + _POLL_SECONDS
-            if not lingers or idle > _LINGER_SECONDS or stop.wait(_POLL_SECONDS):
-                return 0
-    finally:
-        engine.dispose()
+        from annotations.engine import open_database
+        from annotations.score_queue import try_again
+        from app.pictures import PictureStore
+        from app.stored_scores import METRIC
+        from app.waiting_scores import score_waiting
+        from specs_core.encoder import load_encoder
+
+        write = partial(_write, writer, stop)
+        engine = writer.submit(open_database, settings.database_url, must_exist=True).result()
+        try:
+            encoder = load_encoder(settings.model, device=settings.device)
+            if again:
+                write(partial(try_again, engine, metric=METRIC, model_sha256=encoder.weights_sha256))
+            pictures, idle = PictureStore(settings.images_dir), 0.0
+            while True:
+                # Beside the app it rests as long as it works, so that raters rarely meet one of its writes.
+                stopped = stop.wait if lingers else lambda _: stop.is_set()
+                done = score_waiting(engine, pictures, encoder, stopped=stopped, write=write)
+                if done.scored or done.failed or not lingers:
+                    _LOG.info(
+                        "%d captions scored with model %s, %d cannot be scored",
+                        *(done.scored, encoder.checkpoint.label, done.failed),
+                    )
+                idle = 0.0 if done.scored else idle + _POLL_SECONDS
+                if not lingers or idle > _LINGER_SECONDS or stop.wait(_POLL_SECONDS):
+                    return 0
+        finally:
+            engine.dispose()
+
+
+def _write(writer: ThreadPoolExecutor, stop: threading.Event, change: Callable[[], Any]) -> Any:
+    """Call what writes, and again after a while where raters have kept the database busy all the time."""
+    from annotations.errors import StorageError
+
+    for _ in range(_TRIES - 1):
+        try:
+            return writer.submit(change).result()
+        except StorageError:
+            if stop.wait(_TRY_AGAIN_SECONDS):
+                raise
+    return writer.submit(change).result()
 
 
 def _end_with_parent(stop: threading.Event) -> None:

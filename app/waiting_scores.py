@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from annotations.batch_cuts import cut_items
 from annotations.items import Item, get_item
@@ -42,6 +44,9 @@ _LOG = logging.getLogger("specs_lens")
 _UNSCORABLE = (ArithmeticError, LookupError, MemoryError, RuntimeError, ValueError)
 
 
+Write = Callable[[Callable[[], Any]], Any]
+
+
 @dataclass(frozen=True)
 class Done:
     """What a round of scoring has come to.
@@ -60,7 +65,8 @@ def score_waiting(
     pictures: PictureStore,
     encoder: Encoder,
     *,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[float], bool] = lambda _: False,
+    write: Write = lambda change: change(),
 ) -> Done:
     """Score all captions of running campaigns that a model has not scored, a few at a time.
 
@@ -70,7 +76,9 @@ def score_waiting(
         engine: The open database.
         pictures: The stored images.
         encoder: The loaded model.
-        stopped: Asked between batches whether to leave the rest.
+        stopped: Asked before each batch whether to leave the rest, and told how many seconds the one before
+            took; it may rest as long.
+        write: Calls what writes to the database, and returns what that does.
 
     Returns:
         How many were scored, and how many cannot be.
@@ -82,26 +90,36 @@ def score_waiting(
     images = _Images(pictures, encoder)
     last: WaitingItem | None = None
     scored = failed = 0
+    seconds = 0.0
     while queue := waiting_items(
         engine, metric=METRIC, model_sha256=encoder.weights_sha256, limit=_READ_AT_ONCE, after=last
     ):
         last = queue[-1]
         for start in range(0, len(queue), TOGETHER):
-            if stopped():
+            if stopped(seconds):
                 return Done(scored, failed)
-            found, failures = _score(engine, queue[start : start + TOGETHER], images, encoder)
+            began = time.monotonic()
+            batch = queue[start : start + TOGETHER]
+            items, failures = _cut(engine, [one.item_id for one in batch], write)
+            found, unscorable = _score(items, images, encoder)
+            failures += unscorable
             for failure in failures:
                 _LOG.warning("item %s cannot be scored: %s", failure.item_id, failure.reason)
-            scored += save_many_scores(
-                engine,
-                found,
-                failures,
-                metric=METRIC,
-                model=encoder.checkpoint.label,
-                model_sha256=encoder.weights_sha256,
-            )
+            scored += write(partial(_save, engine, found, failures, encoder))
             failed += len(failures)
+            seconds = time.monotonic() - began
     return Done(scored, failed)
+
+
+def _save(engine: Engine, found: list[NewScore], failures: list[Failure], encoder: Encoder) -> int:
+    return save_many_scores(
+        engine,
+        found,
+        failures,
+        metric=METRIC,
+        model=encoder.checkpoint.label,
+        model_sha256=encoder.weights_sha256,
+    )
 
 
 class _Images:
@@ -141,12 +159,10 @@ class _Images:
         return known, problems
 
 
-def _score(
-    engine: Engine, queue: Sequence[WaitingItem], images: _Images, encoder: Encoder
-) -> tuple[list[NewScore], list[Failure]]:
+def _score(items: Sequence[Item], images: _Images, encoder: Encoder) -> tuple[list[NewScore], list[Failure]]:
     from specs_core.curve import curve_record
 
-    items, failures = _cut(engine, [one.item_id for one in queue])
+    failures = []
     features, problems = images.features([item.image_id for item in items])
     ready, late = [], timestamp(datetime.now(UTC) - _IMAGE_COMES_WITHIN)
     for item in items:
@@ -172,14 +188,15 @@ def _score(
     return found, failures
 
 
-def _cut(engine: Engine, item_ids: Sequence[str]) -> tuple[list[Item], list[Failure]]:
+def _cut(engine: Engine, item_ids: Sequence[str], write: Write) -> tuple[list[Item], list[Failure]]:
     """Read items, and cut those that nobody has cut."""
     items = [get_item(engine, item_id) for item_id in item_ids]
     uncut = [item for item in items if not item.is_cut]
     if not uncut:
         return items, []
     version, cuts = cut_captions([item.caption for item in uncut])
-    refused = cut_items(engine, list(zip(uncut, cuts, strict=True)), segmenter_version=version)
+    pairs = list(zip(uncut, cuts, strict=True))
+    refused = write(lambda: cut_items(engine, pairs, segmenter_version=version))
     # Read again, because a rater may have come first.
     items = [item if item.is_cut else get_item(engine, item.id) for item in items if item.id not in refused]
     return items, [Failure(item_id, "", reason) for item_id, reason in refused.items()]

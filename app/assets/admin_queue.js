@@ -47,8 +47,6 @@ const pager = (offset, found, draw) => {
 // ---------------------------------------------------------------- one item
 
 const openCase = (item, others = []) => attempt(async () => {
-  // A list that is still being read must not land on top of the item.
-  state.turn += 1;
   const found = await read("item", { item });
   const label = found.label;
   ruling = { found, others, saved: label !== null, row: 0, comment: label?.comment ?? "",

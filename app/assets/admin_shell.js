@@ -112,10 +112,13 @@ const show = async () => {
     return;
   }
   place.setAttribute("aria-busy", "true");
+  // What stands there until then is of before: whoever acted on it would see the act vanish.
+  place.inert = true;
   if (!place.children.length) place.append(soft("Reading …"));
   const drawn = await attempt(() => DRAW[state.section]());
   if (turn !== state.turn || !place.isConnected) return;
   place.removeAttribute("aria-busy");
+  place.inert = false;
   if (drawn) place.replaceChildren(...[drawn].flat());
 };
 

@@ -49,7 +49,7 @@ const apply = (incoming) => {
   const draft = view.draft ?? {};
   rows = rowsOf();
   form = {
-    item: view.item, nonce: newNonce(), attempted: false, inFlight: false, submitting: false, receipt: null,
+    item: view.item, segmenter_version: view.segmenter_version, nonce: newNonce(), attempted: false, inFlight: false, submitting: false, receipt: null,
     finished: view.finished, dirty: false, version: 0, draftTries: 0, refused: false, cursor: 0,
     verdicts: rows.filter((row) => row.kind === "unit").map((row) => draft.verdicts?.[row.unit] ?? null),
     answers: view.kind === "battle" ? { both_poor: false, ...draft.answers } : { ...draft.answers },
@@ -59,6 +59,7 @@ const apply = (incoming) => {
   form.cursor = view.saved_at && draft.cursor < rows.length ? draft.cursor : first;
   resumeHere(form.finished ? form.item : null);
   render();
+  if (page.getBoundingClientRect().top < 0) page.scrollIntoView({ block: "start" });
   if (view.saved_at) say(`draft of ${day(view.saved_at)} resumed ✓`, "ok");
   if (view.problem) say(view.problem, view.draft ? "ok" : "bad");
   if (recall("guidelines", {})[view.campaign.id] !== view.guideline.version) help(true);
@@ -95,7 +96,8 @@ const submit = async () => {
   say("saving …");
   await draftChain;
   const { verdicts, answers, comment, seconds } = contentOf(mine);
-  const sent = { item: mine.item, nonce: mine.nonce, verdicts: [...verdicts], answers: { ...answers }, comment, seconds };
+  const sent = { item: mine.item, segmenter_version: mine.segmenter_version, nonce: mine.nonce,
+    verdicts: [...verdicts], answers: { ...answers }, comment, seconds };
   const isWanted = () => form === mine && mine.submitting;
   const send = async () => {
     mine.attempted = true;
@@ -214,7 +216,8 @@ const empty = () => {
         : h("p", { class: "ra-soft" },
           "Open Inspect, score an image and its caption, then press “Rate this caption”. It joins the queue here."),
       h("div", { class: "ra-inline" },
-        ...others.map((one) => button(`${one.name}: ${one.left} left`, () => chooseCampaign(one.id), { class: "ra-go" })),
+        ...others.map((one, index) => button(`${one.name}: ${one.left} left`, () => chooseCampaign(one.id),
+          index ? {} : { class: "ra-go" })),
         button("Go to Inspect", () => openTab("Inspect"), others.length ? {} : { class: "ra-go" }),
         button("Look again", enter, { "data-leaves": true }),
         done ? button("Change one", showHistory, { id: "rate-back" }) : null,
@@ -233,7 +236,7 @@ const banners = () => [
   form.finished && !form.receipt && !view.returned ? banner("ra-again", "rate-again", "You rated this before. ",
     "Submitting replaces that rating; going on leaves it as it is.") : null];
 
-const metricNote = () => (view.kind === "battle" ? "neither caption says where it comes from"
+const metricNote = () => (view.kind === "battle" ? "where the captions come from is not told"
   : view.revealed ? "you have seen this curve; the rating is kept as one given after it"
     : !view.blind ? "this campaign shows the curve to whoever asks"
       : form.receipt ? "the curve was hidden until you submitted" : "the curve stays hidden until you submit");

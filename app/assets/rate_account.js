@@ -57,34 +57,36 @@ const showSignIn = (problem = "") => {
 };
 
 // Over the page, which keeps what was entered. True once the same person is back.
-const signInOver = (problem) => {
+const signInOver = () => {
   if (!me) return Promise.resolve(false);
-  comingBack ??= new Promise((settle) => {
-    const name = me.name;
-    const node = dialog("rate-over", "Sign in again", signInForm({
-      heading: `Sign in again as ${name}`,
-      words: "You were signed out, perhaps elsewhere. What you entered is still here and goes on when you are back.",
-      problem,
-      done: (who) => {
-        comingBack = null;
-        node.close();
-        me = who;
-        settle(who.name === name);
-        if (who.name !== name) { form = null; enter(`You are ${who.name} now; nothing of ${name} was sent.`); }
-      },
-    }));
-    node.addEventListener("cancel", (event) => event.preventDefault());
-    find("#rate-code").focus();
-  });
+  comingBack ??= call("GET", "/session").then((now) => {
+    // In another tab the same person may have signed in again already.
+    if (now.name === me.name) return true;
+    return askAgain(now.name ? `This browser is signed in as ${now.name} now.` : "");
+  }).finally(() => { comingBack = null; });
   return comingBack;
 };
+const askAgain = (problem) => new Promise((settle) => {
+  const name = me.name;
+  const node = dialog("rate-over", "Sign in again", signInForm({
+    heading: `Sign in again as ${name}`,
+    words: "You were signed out, perhaps elsewhere. What you entered is still here and goes on when you are back.",
+    problem,
+    done: (who) => {
+      node.close();
+      me = who;
+      settle(who.name === name);
+      if (who.name !== name) { form = null; enter(`You are ${who.name} now; nothing of ${name} was sent.`); }
+    },
+  }));
+  node.addEventListener("cancel", (event) => event.preventDefault());
+  find("#rate-code").focus();
+});
 // Another tab may have signed out, or in as somebody else.
 const checkWho = async () => {
   if (!me || comingBack || !isVisible()) return;
-  const who = await call("GET", "/session");
-  if (me && !isRefused(who) && who.name !== me.name) {
-    signInOver(who.name ? `This browser is signed in as ${who.name} now.` : "");
-  }
+  const now = await call("GET", "/session");
+  if (me && !comingBack && !isRefused(now) && now.name !== me.name) signInOver();
 };
 
 const leave = async (everywhere) => {

@@ -26,7 +26,8 @@ const many = (count, one, more = `${one}s`) => `${count} ${count === 1 ? one : m
 const newNonce = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const clock = (iso) => new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const day = (iso) => new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+const day = (iso) => (new Date(iso).toDateString() === new Date().toDateString() ? clock(iso)
+  : new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
 
 // In a private window nothing is kept, and everything works all the same.
 const recall = (name, fallback) => {

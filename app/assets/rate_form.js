@@ -48,7 +48,8 @@ const undo = () => {
 const moveTo = (index, focus = true) => {
   setCursor(Math.max(0, Math.min(rows.length - 1, index)));
   const row = element.querySelectorAll("[data-row]")[form.cursor];
-  row?.scrollIntoView({ block: "nearest" });
+  // The two captions of a battle are more than a row: they stay where the rater has them.
+  if (view.kind !== "battle") row?.scrollIntoView({ block: "nearest" });
   if (focus) (row?.querySelector("input:checked") ?? row?.querySelector("input[type=number]") ?? row?.querySelector("input"))
     ?.focus({ preventScroll: true });
 };
@@ -151,7 +152,7 @@ const scaleRow = (row, index) => {
 const paint = () => {
   element.querySelectorAll("[data-row]").forEach((node, index) => {
     if (!rows[index]) return;
-    node.classList.toggle("ra-current", !form.receipt && index === form.cursor);
+    node.classList.toggle("ra-current", !form.receipt && index === form.cursor && rows[index].kind !== "winner");
     const answer = answerOf(rows[index]);
     for (const input of node.querySelectorAll("input[type=radio]")) input.checked = input.dataset.answer === String(answer);
     for (const input of node.querySelectorAll("[data-slider]")) {

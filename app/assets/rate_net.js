@@ -33,7 +33,7 @@ const ask = async (method, path, body, options) => {
   for (;;) {
     const reply = await call(method, path, body && { rater: me?.name, ...body }, options);
     if (reply.failed !== 401) return reply;
-    if (!(await signInOver(reply.problem))) return { failed: 401, problem: reply.problem, another: true };
+    if (!(await signInOver())) return { failed: 401, problem: reply.problem, another: true };
   }
 };
 
@@ -61,8 +61,8 @@ const insist = async (attempt, { wanted, away }) => {
 let draftTimer = null;
 let draftChain = Promise.resolve();
 
-const contentOf = (which) => ({ verdicts: which.verdicts, answers: which.answers, comment: which.comment,
-  cursor: which.cursor, zoom: which.zoom, seconds: Math.round(which.seconds) });
+const contentOf = (which) => ({ segmenter_version: which.segmenter_version, verdicts: which.verdicts,
+  answers: which.answers, comment: which.comment, cursor: which.cursor, zoom: which.zoom, seconds: Math.round(which.seconds) });
 
 // Something of the form has changed; where the rater looks counts too, but of a rating that is in it would leave a
 // draft that says nothing new.

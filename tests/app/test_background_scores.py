@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ from PIL import Image
 from sqlalchemy import update
 
 from annotations.engine import writing
+from annotations.errors import StorageError
 from annotations.images import add_image
 from annotations.items import add_item, get_item
 from annotations.schema import items
 from annotations.scores import load_curve
-from app import background_scores, waiting_scores
+from app import background_scores, score_items, waiting_scores
 from app.background_scores import BackgroundScores, default_weights, scoring_status
 from app.context import AppContext, open_context
 from app.item_scores import score_item
@@ -163,8 +166,14 @@ def test_scoring_that_is_stopped_keeps_what_it_has_and_leaves_the_rest(
     monkeypatch.setattr(waiting_scores, "TOGETHER", 2)
     for number in range(5):
         add(context, f"{CAPTIONS[0]} Number {number}.")
-    answers = iter([False, True])
-    assert run(context, encoder, stopped=lambda: next(answers)) == Done(scored=2)
+    told: list[float] = []
+
+    def stopped(seconds: float) -> bool:
+        told.append(seconds)
+        return len(told) > 1
+
+    assert run(context, encoder, stopped=stopped) == Done(scored=2)
+    assert told[0] == 0 < told[1], "how long the batch before took"
     assert scoring_status(context).waiting == 3
 
 
@@ -204,7 +213,11 @@ def test_background_scores_score_what_waits_and_what_comes_later_and_end_with_th
         process_id = scores.process_id
         assert process_id is not None
         assert process_id != os.getpid()
-        assert os.getpriority(os.PRIO_PROCESS, process_id) >= 10
+        assert os.getpriority(os.PRIO_PROCESS, process_id) >= 10, "it stands behind the app in line"
+        threads = [int(path.name) for path in Path(f"/proc/{process_id}/task").glob("*")]
+        if threads:
+            ours = os.getpriority(os.PRIO_PROCESS, 0)
+            assert ours in {os.getpriority(os.PRIO_PROCESS, one) for one in threads}, "what writes does not"
         add(context, CAPTIONS[1])
         assert wait_until(lambda: scoring_status(context).scored == 2, 30)
         assert scores.process_id == process_id, "the model is kept for a while"
@@ -281,6 +294,31 @@ def test_the_process_that_cannot_load_the_model_ends_with_a_sentence(
     assert result.returncode == 2
     assert result.stderr.strip().splitlines()[-1].startswith("app.score_items: ")
     assert "Traceback" not in result.stderr
+
+
+def test_what_is_written_is_tried_again_while_raters_keep_the_database_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(score_items, "_TRY_AGAIN_SECONDS", 0.01)
+    outcomes: list[object] = [StorageError("locked"), StorageError("locked"), 7]
+
+    def change() -> object:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as writer:
+        assert score_items._write(writer, stop, change) == 7
+        outcomes += [StorageError("locked")] * 9
+        with pytest.raises(StorageError, match="locked"):
+            score_items._write(writer, stop, change)
+        assert len(outcomes) == 4
+        stop.set()
+        with pytest.raises(StorageError, match="locked"):
+            score_items._write(writer, stop, change)
+        assert len(outcomes) == 3, "who is to end does not try again"
 
 
 @pytest.mark.slow

@@ -244,9 +244,9 @@ class RatePage:
             self.codes[name] = invite(self.engine, name, role=role)
         return self.codes[name]
 
-    def be(self, page: Page, role: str) -> str:
-        """Sign a page in as somebody new in a role, past the Rate page, and return the name."""
-        name = f"{role}-{secrets.token_hex(4)}"
+    def be(self, page: Page, role: str, name: str = "") -> str:
+        """Sign a page in as somebody in a role, past the Rate page, and return the name."""
+        name = name or f"{role}-{secrets.token_hex(4)}"
         reply = page.request.post("/session", data={"code": self.code(name, role)})
         assert reply.ok, reply.text()
         return name

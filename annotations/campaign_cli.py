@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from annotations.locations import add_places
+from annotations.locations import add_places, database_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -64,11 +64,9 @@ def _add(
 def _run(command: "Callable[[Engine, argparse.Namespace], str]", options: argparse.Namespace) -> int:
     # Heavy, and not needed to print help.
     from annotations.engine import open_database
-    from annotations.locations import data_dir, database_url
 
     create = getattr(options, "create", False)
-    url = database_url(data_dir(options.data), options.database)
-    engine = open_database(url, must_exist=not create)
+    engine = open_database(database_of(options), must_exist=not create)
     try:
         print(command(engine, options))
     finally:

@@ -26,7 +26,8 @@ const keep = (name, value) => { try { localStorage.setItem(name, value); } catch
 const kept = (name) => { try { return localStorage.getItem(name) || ""; } catch { return ""; } };
 
 // What the page knows: who is signed in, the campaigns, the chosen one, and the open section.
-const state = { me: null, campaigns: [], criteria: {}, defaults: {}, campaign: null, section: "progress", turn: 0 };
+const state = { me: null, campaigns: [], criteria: {}, defaults: {}, campaign: null, section: "progress",
+  turn: 0 };
 
 class Refusal extends Error {
   constructor(status, sentence) {
@@ -44,10 +45,12 @@ const request = async (path, options) => {
   }
   const content = await reply.json().catch(() => ({}));
   if (reply.ok) return content;
-  throw new Refusal(reply.status, content.problem || content.detail || `The server answered with ${reply.status}. Try again.`);
+  throw new Refusal(reply.status, content.problem || content.detail
+    || `The server answered with ${reply.status}. Try again.`);
 };
 const read = (name, query = {}) => request(`/admin/${name}?${new URLSearchParams(query)}`, {});
-const sendJson = (path, body, method = "POST") => request(path, { method, headers: { "content-type": "application/json" },
+const sendJson = (path, body, method = "POST") => request(path,
+  { method, headers: { "content-type": "application/json" },
   body: JSON.stringify(body) });
 const act = (name, body) => sendJson(`/admin/${name}`, body);
 
@@ -81,7 +84,8 @@ const when = (iso) => {
   if (!iso) return "never";
   const moment = new Date(iso);
   const year = moment.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
-  return moment.toLocaleString([], { ...year, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  return moment.toLocaleString([], { ...year, month: "short", day: "numeric", hour: "2-digit",
+    minute: "2-digit" });
 };
 const day = (iso) => new Date(`${iso}T12:00:00Z`).toLocaleDateString([], { month: "short", day: "numeric" });
 const whole = (number) => number.toLocaleString();
@@ -90,7 +94,8 @@ const share = (part, all) => (all ? `${Math.round((100 * part) / all)} %` : "non
 const plural = (number, one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;
 const text = (value, cls = "") => h("span", { dir: "auto", class: cls }, value);
 
-const card = (title, ...children) => h("section", { class: "ra-card" }, h("div", { class: "ra-head" }, h("h3", {}, title)),
+const card = (title, ...children) => h("section", { class: "ra-card" },
+  h("div", { class: "ra-head" }, h("h3", {}, title)),
   ...children);
 const soft = (...children) => h("p", { class: "ra-soft" }, ...children);
 const fact = (name, ...value) => h("div", { class: "ra-row" }, h("span", {}, name), h("b", {}, ...value));
@@ -98,7 +103,8 @@ const button = (label, onclick, attributes = {}) =>
   h("button", { type: "button", class: "ra-btn", ...attributes, onclick }, label);
 const field = (label, input, hint = "") => h("label", { class: "ad-field" }, h("span", {}, label), input,
   hint ? h("span", { class: "ra-soft" }, hint) : null);
-const number = (value, low, high, attributes = {}) => h("input", { type: "number", min: String(low), max: String(high),
+const number = (value, low, high, attributes = {}) => h("input",
+  { type: "number", min: String(low), max: String(high),
   step: "1", required: true, value: String(value), ...attributes });
 const check = (label, checked, attributes = {}) => {
   const box = h("input", { type: "checkbox", ...attributes });
@@ -114,6 +120,7 @@ const select = (choices, value, attributes = {}) => {
 const table = (names, rows, attributes = {}) => h("table", { class: "ad-table", ...attributes },
   h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)))),
   h("tbody", {}, rows.map((row) => h("tr", row.attributes ?? {}, row.cells.map((cell, index) => {
-    const attributesOfCell = { "data-label": typeof names[index] === "string" ? names[index] : names[index].textContent };
+    const attributesOfCell = { "data-label": typeof names[index] === "string" ? names[index]
+      : names[index].textContent };
     return index ? h("td", attributesOfCell, cell) : h("th", { scope: "row", ...attributesOfCell }, cell);
   })))));

@@ -13,7 +13,8 @@ const live = () => state.campaigns.filter((campaign) => !campaign.deleted_at);
 const signIn = (problem = "", who = null) => {
   state.me = null;
   closeCase();
-  const input = h("input", { type: "text", id: "admin-code", maxlength: "120", autocomplete: "off", spellcheck: "false",
+  const input = h("input", { type: "text", id: "admin-code", maxlength: "120", autocomplete: "off",
+    spellcheck: "false",
     required: true, autocapitalize: "off" });
   const enter = (event) => {
     event.preventDefault();
@@ -29,9 +30,11 @@ const signIn = (problem = "", who = null) => {
       await open();
     }, event.submitter);
   };
-  element.replaceChildren(h("div", { class: "ra-narrow" }, h("form", { class: "ra-card ad-sign", onsubmit: enter },
+  element.replaceChildren(h("div", { class: "ra-narrow" },
+    h("form", { class: "ra-card ad-sign", onsubmit: enter },
     h("h2", {}, "For the owner"),
-    h("p", {}, who ? `You are signed in as ${who.name}, a ${who.role}; this page is for admins and adjudicators.`
+    h("p", {}, who
+      ? `You are signed in as ${who.name}, a ${who.role}; this page is for admins and adjudicators.`
       : "This page is for admins and adjudicators of a project; sign in with an invite code."),
     problem ? h("p", { class: "ra-problem", role: "alert" }, problem) : null,
     h("label", { for: "admin-code", class: "ra-label" }, "Invite code"),
@@ -54,7 +57,8 @@ const open = async () => {
 
 const reload = () => attempt(async () => {
   const found = await read("campaigns");
-  Object.assign(state, { me: found.me, campaigns: found.campaigns, criteria: found.criteria, defaults: found.defaults });
+  Object.assign(state, { me: found.me, campaigns: found.campaigns, criteria: found.criteria,
+    defaults: found.defaults });
   const wanted = state.campaign?.id ?? kept(KEPT_CAMPAIGN);
   state.campaign = state.campaigns.find((campaign) => campaign.id === wanted) ?? live()[0] ?? null;
   if (!sections().some(([name]) => name === state.section)) state.section = sections()[0][0];
@@ -62,7 +66,8 @@ const reload = () => attempt(async () => {
 });
 
 const choices = () => {
-  const label = (campaign) => campaign.name + (campaign.deleted_at ? " (deleted)" : campaign.paused_at ? " (paused)" : "");
+  const label = (campaign) => campaign.name
+    + (campaign.deleted_at ? " (deleted)" : campaign.paused_at ? " (paused)" : "");
   const ordered = [...live(), ...state.campaigns.filter((campaign) => campaign.deleted_at)];
   return ordered.map((campaign) => [campaign.id, label(campaign)]);
 };
@@ -80,7 +85,8 @@ const frame = () => {
       h("div", { class: "ra-card" }, field("Campaign", pick),
         h("div", { class: "ad-nav", id: "admin-nav" }, sections().map(([name, label]) =>
           h("button", { type: "button", "data-section": name, onclick: () => go(name) }, label)))),
-      h("div", { class: "ra-card ad-who" }, h("span", {}, text(state.me.name), h("span", { class: "ra-soft" }, ` · ${state.me.role}`)),
+      h("div", { class: "ra-card ad-who" },
+        h("span", {}, text(state.me.name), h("span", { class: "ra-soft" }, ` · ${state.me.role}`)),
         h("button", { type: "button", class: "ra-link", onclick: signOut }, "sign out"))),
     h("div", { class: "ad-content" }, h("p", { id: "admin-status", role: "status" }),
       h("div", { id: "admin-section", class: "ra-col" }))));
@@ -106,10 +112,13 @@ const show = async () => {
     return;
   }
   place.setAttribute("aria-busy", "true");
+  // What stands there until then is of before: whoever acted on it would see the act vanish.
+  place.inert = true;
   if (!place.children.length) place.append(soft("Reading …"));
   const drawn = await attempt(() => DRAW[state.section]());
   if (turn !== state.turn || !place.isConnected) return;
   place.removeAttribute("aria-busy");
+  place.inert = false;
   if (drawn) place.replaceChildren(...[drawn].flat());
 };
 

@@ -1,7 +1,7 @@
 // Captions in and ratings out of the chosen campaign.
 
-const IMAGES_INSIDE = "A table with the images inside: JSON lines with base64, or Parquet. For images in files "
-  + "beside the table, and for more than an upload may have, use “specs-ratings import”.";
+const IMAGES_INSIDE = "A table with the images inside: JSON lines with base64, or Parquet. For images in "
+  + "files beside the table, and for more than an upload may have, use “specs-ratings import”.";
 
 const downloads = () => {
   const what = select([["ratings", "ratings"], ["items", "items"]], "ratings", { id: "admin-export-what" });

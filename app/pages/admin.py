@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gradio as gr
 
-_ASSETS = Path(__file__).parent.parent / "assets"
+from app.pages.hosts import script
+
 _SCRIPTS = (
     "admin_net.js",
     "admin_shell.js",
@@ -23,11 +22,10 @@ def build() -> gr.HTML:
 
     The page is the same for everybody; what anybody may see or do is decided at each of its requests.
     """
-    script = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     return gr.HTML(
         value="",
         html_template=" ",
-        js_on_load=script,
+        js_on_load=script(*_SCRIPTS),
         apply_default_css=False,
         elem_id="admin",
         elem_classes="ra-root",

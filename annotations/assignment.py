@@ -37,6 +37,21 @@ _RUNNING: Final = (
     .where(campaigns.c.deleted_at.is_(None), campaigns.c.paused_at.is_(None))
     .order_by(campaigns.c.created_at, campaigns.c.id)
 )
+_RUNS: Final = items.c.campaign_id.in_(
+    select(campaigns.c.id).where(
+        campaigns.c.deleted_at.is_(None),
+        campaigns.c.paused_at.is_(None),
+        or_(bindparam("campaign_id", type_=String) == "", campaigns.c.id == bindparam("campaign_id")),
+    )
+)
+_IN_HAND_COUNT: Final = select(func.count()).select_from(IN_HAND.subquery())
+_OPEN_COUNT: Final = select(func.count()).select_from(items).where(IS_OPEN, _RUNS)
+_OWN_OPEN_COUNT: Final = (
+    select(func.count())
+    .select_from(assignments)
+    .join(items, items.c.id == assignments.c.item_id)
+    .where(assignments.c.rater_id == bindparam("rater_id"), IS_OPEN, _RUNS)
+)
 _DONE: Final = (
     select(func.count())
     .select_from(assignments)
@@ -227,16 +242,10 @@ def progress(
         # No id is empty, so that a stranger's counts come from the same queries.
         values["rater_id"] = find_rater(connection, rater) or ""
         done = connection.scalar(_DONE, values) or 0
-        in_hand = connection.scalar(select(func.count()).select_from(IN_HAND.subquery()), values) or 0
-        running = [row.id for row in connection.execute(_RUNNING) if campaign_id in (None, row.id)]
-        mine = (
-            select(func.count())
-            .select_from(assignments)
-            .join(items, items.c.id == assignments.c.item_id)
-            .where(assignments.c.rater_id == values["rater_id"], IS_OPEN, items.c.campaign_id.in_(running))
+        in_hand = connection.scalar(_IN_HAND_COUNT, values) or 0
+        left = (connection.scalar(_OPEN_COUNT, values) or 0) - (
+            connection.scalar(_OWN_OPEN_COUNT, values) or 0
         )
-        still_open = select(func.count()).select_from(items).where(IS_OPEN, items.c.campaign_id.in_(running))
-        left = (connection.scalar(still_open) or 0) - (connection.scalar(mine) or 0)
     return Progress(done=done, left=in_hand + left)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, and_, bindparam, func, insert, select, update
 
 from annotations.audit import record_act
 from annotations.cuts import checked_text
@@ -30,6 +30,17 @@ The score stays hidden until you have submitted.
 - **hallucinated**: the image contradicts the unit, or does not show what it claims
 - **unsure**: too small, hidden, or a matter of taste
 """
+
+# Built once: they are read with every form that a rater opens or sends.
+_newest = guidelines.alias("newest")
+_latest = select(func.max(_newest.c.version)).where(_newest.c.campaign_id == campaigns.c.id).scalar_subquery()
+_READ: Final = (
+    select(campaigns, guidelines.c.version.label("guideline_version"), guidelines.c.text.label("guideline"))
+    .select_from(campaigns)
+    .join(guidelines, and_(guidelines.c.campaign_id == campaigns.c.id, guidelines.c.version == _latest))
+)
+_BY_ID: Final = _READ.where(campaigns.c.id == bindparam("id"))
+_BY_NAME: Final = _READ.where(campaigns.c.name == bindparam("name"))
 
 
 @dataclass(frozen=True)
@@ -271,7 +282,7 @@ def list_campaigns(engine: Engine, *, deleted: bool = False) -> tuple[Campaign, 
     Raises:
         StorageError: If the database fails.
     """
-    query = select(campaigns).order_by(campaigns.c.created_at, campaigns.c.id)
+    query = _READ.order_by(campaigns.c.created_at, campaigns.c.id)
     if not deleted:
         query = query.where(campaigns.c.deleted_at.is_(None))
     with reading(engine) as connection:
@@ -299,12 +310,10 @@ def find_campaign(connection: Connection, name_or_id: str) -> Campaign:
     Raises:
         UnknownRecordError: If there is no such campaign.
     """
-    row = connection.execute(
-        select(campaigns)
-        .where(or_(campaigns.c.id == name_or_id, campaigns.c.name == name_or_id))
-        .order_by(campaigns.c.id != name_or_id)
-        .limit(1)
-    ).one_or_none()
+    row = None
+    if name_or_id.isprintable():  # another text is no campaign's name, and some of them no database takes
+        row = connection.execute(_BY_ID, {"id": name_or_id}).one_or_none()
+        row = row or connection.execute(_BY_NAME, {"name": name_or_id}).one_or_none()
     if row is None:
         raise UnknownRecordError(f"there is no campaign {name_or_id!r}")
     return _campaign(connection, row)
@@ -347,18 +356,12 @@ def _set(engine: Engine, campaign_id: str, actor: str | None, action: str, **val
 
 
 def _campaign(connection: Connection, row: Row[Any]) -> Campaign:
-    newest = select(func.max(guidelines.c.version)).where(guidelines.c.campaign_id == row.id)
-    version, text = connection.execute(
-        select(guidelines.c.version, guidelines.c.text).where(
-            guidelines.c.campaign_id == row.id, guidelines.c.version == newest.scalar_subquery()
-        )
-    ).one()
     return Campaign(
         id=row.id,
         name=row.name,
         questions=read_questions(connection, row.id),
-        guideline=text,
-        guideline_version=version,
+        guideline=row.guideline,
+        guideline_version=row.guideline_version,
         overlap=row.overlap,
         lease=timedelta(minutes=row.lease_minutes),
         blind=row.blind,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from annotations.errors import InvalidRecordError
 from annotations.schema import units
@@ -13,6 +13,11 @@ ANOTHER_CUT: Final = (
     "other places; a segmenter that cuts differently needs another version"
 )
 """What is wrong where a version cuts a caption in two ways."""
+_SPANS: Final = (
+    select(units.c.start, units.c.end)
+    .where(units.c.caption_sha256 == bindparam("sha256"), units.c.segmenter_version == bindparam("version"))
+    .order_by(units.c.start)
+)
 
 
 def checked_text(what: str, text: str) -> str:
@@ -76,11 +81,7 @@ def checked_spans(caption: str, cut: Sequence[tuple[str, int, int]]) -> list[tup
 
 def stored_spans(connection: Connection, caption_sha256: str, version: str) -> list[tuple[int, int]]:
     """Read how a version cuts a caption, in an open transaction; empty where it has not cut it."""
-    rows = connection.execute(
-        select(units.c.start, units.c.end)
-        .where(units.c.caption_sha256 == caption_sha256, units.c.segmenter_version == version)
-        .order_by(units.c.start)
-    )
+    rows = connection.execute(_SPANS, {"sha256": caption_sha256, "version": version})
     return [(row.start, row.end) for row in rows]
 
 

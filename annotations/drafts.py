@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, and_, insert, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, insert, select, update
 
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError
@@ -14,6 +14,13 @@ from annotations.raters import ensure_rater, find_rater
 from annotations.schema import drafts, timestamp
 
 MAX_DRAFT_CHARACTERS: Final = 200_000
+
+_OWN: Final = and_(drafts.c.item_id == bindparam("own_item"), drafts.c.rater_id == bindparam("own_rater"))
+_READ: Final = select(drafts.c.content, drafts.c.saved_at).where(_OWN)
+_CHANGE: Final = (
+    update(drafts).where(_OWN).values(content=bindparam("content"), saved_at=bindparam("saved_at"))
+)
+_ADD: Final = insert(drafts)
 
 
 def save_draft(
@@ -58,9 +65,9 @@ def save_draft(
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rater)
         place = find_place(connection, item_id, rater_id, now=now)
-        mine = and_(drafts.c.item_id == item_id, drafts.c.rater_id == rater_id)
-        if connection.execute(update(drafts).where(mine).values(row)).rowcount == 0:
-            connection.execute(insert(drafts).values(item_id=item_id, rater_id=rater_id, **row))
+        mine = {"own_item": item_id, "own_rater": rater_id}
+        if connection.execute(_CHANGE, mine | row).rowcount == 0:
+            connection.execute(_ADD, {"item_id": item_id, "rater_id": rater_id, **row})
         if place.is_held(now):
             hold(connection, item_id, rater_id, lease=lease or campaign_lease(connection, item_id), now=now)
     return timestamp(now)
@@ -90,9 +97,5 @@ def find_draft(
     connection: Connection, item_id: str, rater_id: str
 ) -> tuple[dict[str, Any] | None, str | None]:
     """Read a draft and when it was saved, in an open transaction; None twice where there is none."""
-    row = connection.execute(
-        select(drafts.c.content, drafts.c.saved_at).where(
-            drafts.c.item_id == item_id, drafts.c.rater_id == rater_id
-        )
-    ).one_or_none()
+    row = connection.execute(_READ, {"own_item": item_id, "own_rater": rater_id}).one_or_none()
     return (None, None) if row is None else (json.loads(row.content), row.saved_at)

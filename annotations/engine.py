@@ -27,6 +27,9 @@ BUSY_TIMEOUT_SECONDS: Final = 5.0
 POOL_TIMEOUT_SECONDS: Final = 30.0
 """How long a request waits while all of the engine's connections are in use."""
 
+CONNECTIONS: Final = 15
+"""How many connections an engine has at most; all are kept: opening one costs as much as ten reads."""
+
 APPLICATION_ID: Final = int.from_bytes(b"SPCL")
 """What SQLite files of this program carry in their header."""
 
@@ -140,7 +143,7 @@ def _create(url: str, *, must_exist: bool) -> Engine:
     if dialect == "sqlite":
         return _create_sqlite(parsed, must_exist=must_exist)
     if dialect == "postgresql":
-        return create_postgres(parsed, pool_timeout=POOL_TIMEOUT_SECONDS)
+        return create_postgres(parsed, pool_size=CONNECTIONS, pool_timeout=POOL_TIMEOUT_SECONDS)
     raise InvalidRecordError(
         f"database {dialect!r} is not supported; give a URL that begins with sqlite:/// or postgresql://"
     )
@@ -174,6 +177,8 @@ def _create_sqlite(url: URL, *, must_exist: bool) -> Engine:
     engine = create_engine(
         url,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
+        pool_size=CONNECTIONS,
+        max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         execution_options={
             "specs_write_queue": threading.Lock(),

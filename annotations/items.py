@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
 from annotations.audit import record_act
 from annotations.campaign_tables import INSPECT_CAMPAIGN
@@ -17,6 +18,8 @@ from annotations.schema import items, new_id, timestamp
 
 EVERYBODY = 1_000_000
 """The overlap of an item that every rater may judge, such as one to learn on."""
+
+_BY_ID: Final = select(items).where(items.c.id == bindparam("item_id"))
 
 
 @dataclass(frozen=True)
@@ -293,7 +296,7 @@ def find_item(connection: Connection, item_id: str) -> Item:
     Raises:
         UnknownRecordError: If there is no such item.
     """
-    row = connection.execute(select(items).where(items.c.id == item_id)).one_or_none()
+    row = connection.execute(_BY_ID, {"item_id": item_id}).one_or_none()
     if row is None:
         raise UnknownRecordError(f"there is no item {item_id!r}")
     return _item(connection, row)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
+from typing import Final
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import BindParameter, Engine, and_, bindparam, func, or_, select
 
 from annotations.engine import reading
 from annotations.raters import find_rater
@@ -12,6 +13,25 @@ from annotations.schema import current_ratings, items, timestamp
 
 _PACE_OF = 50
 """The latest submissions from which the pace is taken."""
+
+_said = current_ratings.c
+_campaign: BindParameter[str] = bindparam("campaign_id")
+_OWN: Final = and_(
+    _said.rater_id == bindparam("rater_id"), or_(_campaign == "", items.c.campaign_id == _campaign)
+)
+_SINCE: Final = (
+    select(func.count())
+    .select_from(current_ratings)
+    .join(items, items.c.id == _said.item_id)
+    .where(_OWN, _said.created_at > bindparam("since"))
+)
+_LATEST_SECONDS: Final = (
+    select(_said.active_seconds)
+    .join(items, items.c.id == _said.item_id)
+    .where(_OWN, _said.active_seconds.is_not(None))
+    .order_by(_said.receipt.desc())
+    .limit(_PACE_OF)
+)
 
 
 @dataclass(frozen=True)
@@ -92,16 +112,9 @@ def pace(engine: Engine, rater: str, *, campaign_id: str | None = None, now: dat
         InvalidRecordError: If the name is empty, too long or holds control characters.
         StorageError: If the database fails.
     """
-    said = current_ratings.c
     day_ago = timestamp((now or datetime.now(UTC)) - timedelta(days=1))
     with reading(engine) as connection:
-        mine = said.rater_id == find_rater(connection, rater)
-        today = select(func.count()).select_from(current_ratings).where(mine, said.created_at > day_ago)
-        seconds = select(said.active_seconds).where(mine, said.active_seconds.is_not(None))
-        if campaign_id is not None:
-            of_campaign = items.c.id == said.item_id
-            today = today.join(items, of_campaign).where(items.c.campaign_id == campaign_id)
-            seconds = seconds.join(items, of_campaign).where(items.c.campaign_id == campaign_id)
-        latest = connection.scalars(seconds.order_by(said.receipt.desc()).limit(_PACE_OF)).all()
-        count = connection.scalar(today) or 0
+        values = {"campaign_id": campaign_id or "", "rater_id": find_rater(connection, rater) or ""}
+        latest = connection.scalars(_LATEST_SECONDS, values).all()
+        count = connection.scalar(_SINCE, values | {"since": day_ago}) or 0
     return Pace(count, median(latest) if latest else None)

@@ -97,6 +97,11 @@ _PLACE: Final = (
 _OWN: Final = and_(
     assignments.c.item_id == bindparam("own_item"), assignments.c.rater_id == bindparam("own_rater")
 )
+_LEASE: Final = (
+    select(campaigns.c.lease_minutes)
+    .join(items, items.c.campaign_id == campaigns.c.id)
+    .where(items.c.id == bindparam("item_id"))
+)
 _TAKE: Final = insert(assignments)
 _KEEP: Final = (
     update(assignments)
@@ -197,11 +202,7 @@ def campaign_lease(connection: Connection, item_id: str) -> timedelta:
     Raises:
         UnknownRecordError: If there is no such item.
     """
-    minutes = connection.scalar(
-        select(campaigns.c.lease_minutes)
-        .join(items, items.c.campaign_id == campaigns.c.id)
-        .where(items.c.id == item_id)
-    )
+    minutes = connection.scalar(_LEASE, {"item_id": item_id})
     if minutes is None:
         raise UnknownRecordError(f"there is no item {item_id!r}")
     return timedelta(minutes=minutes)

@@ -41,13 +41,14 @@ _UNREACHABLE: Final = "the server cannot be reached; check that it runs, and hos
 _BROKEN_RULE: Final = ("23", "P0001")
 
 
-def create_postgres(url: URL, *, pool_timeout: float) -> Engine:
+def create_postgres(url: URL, *, pool_size: int, pool_timeout: float) -> Engine:
     """Make an engine for a PostgreSQL server; nothing is connected yet.
 
     Args:
         url: ``postgresql://user:password@host:port/name`` or the same with ``postgresql+pg8000``. Options
             after a ``?``: ``sslmode`` (``disable``, ``prefer``, ``require`` or ``verify-full``) and ``host``,
             the folder of a Unix socket.
+        pool_size: Connections at most; all are kept.
         pool_timeout: Seconds that a request waits for a free connection.
 
     Returns:
@@ -67,6 +68,8 @@ def create_postgres(url: URL, *, pool_timeout: float) -> Engine:
             url.set(drivername=DRIVER, query={}),
             connect_args=options,
             pool_pre_ping=True,
+            pool_size=pool_size,
+            max_overflow=0,
             pool_timeout=pool_timeout,
             execution_options={"specs_write_queue": threading.Lock()},
         )

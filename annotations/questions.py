@@ -6,13 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from annotations.cuts import checked_text
 from annotations.errors import InvalidRecordError
 from annotations.schema import questions
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+_ASKED: Final = (
+    select(questions)
+    .where(questions.c.campaign_id == bindparam("campaign_id"))
+    .order_by(questions.c.position)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +140,7 @@ def write_questions(connection: Connection, campaign_id: str, asked: Sequence[Qu
 
 def read_questions(connection: Connection, campaign_id: str) -> tuple[Question, ...]:
     """Read the scales of a campaign in order, in an open transaction."""
-    asked = connection.execute(
-        select(questions).where(questions.c.campaign_id == campaign_id).order_by(questions.c.position)
-    )
+    asked = connection.execute(_ASKED, {"campaign_id": campaign_id})
     return tuple(
         Question(
             name=one.name,

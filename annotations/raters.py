@@ -1,13 +1,16 @@
 """Raters: who they are to the store."""
 
 import unicodedata
+from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from annotations.errors import InvalidRecordError
 from annotations.schema import new_id, raters, timestamp
 
 MAX_NAME_LENGTH = 80
+
+_BY_NAME: Final = select(raters.c.id).where(raters.c.name == bindparam("name"))
 
 
 def clean_name(name: str) -> str:
@@ -36,7 +39,7 @@ def clean_name(name: str) -> str:
 
 def find_rater(connection: Connection, name: str) -> str | None:
     """Look up the id of a rater, or None where nobody of that name has come yet."""
-    return connection.scalar(select(raters.c.id).where(raters.c.name == clean_name(name)))
+    return connection.scalar(_BY_NAME, {"name": clean_name(name)})
 
 
 def ensure_rater(connection: Connection, name: str) -> str:

@@ -1,13 +1,19 @@
 """Who has been shown the metric's score of an item, and when: ratings given later say so."""
 
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Engine, Select, insert, select
+from sqlalchemy import Engine, bindparam, insert, select
 
 from annotations.engine import reading, writing
 from annotations.items import find_item
 from annotations.raters import ensure_rater, find_rater
 from annotations.schema import reveals, timestamp
+
+FIRST_REVEAL: Final = select(reveals.c.revealed_at).where(
+    reveals.c.item_id == bindparam("own_item"), reveals.c.rater_id == bindparam("own_rater")
+)
+"""When the rater ``own_rater`` was first shown the score of the item ``own_item``."""
 
 
 def record_reveal(engine: Engine, rater: str, item_id: str, *, now: datetime | None = None) -> str:
@@ -32,7 +38,7 @@ def record_reveal(engine: Engine, rater: str, item_id: str, *, now: datetime | N
     with writing(engine) as connection:
         rater_id = ensure_rater(connection, rater)
         find_item(connection, item_id)
-        first: str | None = connection.scalar(first_reveal(item_id, rater_id))
+        first: str | None = connection.scalar(FIRST_REVEAL, {"own_item": item_id, "own_rater": rater_id})
         if first is None:
             first = timestamp(now)
             connection.execute(insert(reveals).values(item_id=item_id, rater_id=rater_id, revealed_at=first))
@@ -56,9 +62,6 @@ def revealed_at(engine: Engine, rater: str, item_id: str) -> str | None:
     """
     with reading(engine) as connection:
         rater_id = find_rater(connection, rater)
-        return None if rater_id is None else connection.scalar(first_reveal(item_id, rater_id))
-
-
-def first_reveal(item_id: str, rater_id: str) -> Select[str]:
-    """Select when a rater was first shown the score of an item."""
-    return select(reveals.c.revealed_at).where(reveals.c.item_id == item_id, reveals.c.rater_id == rater_id)
+        if rater_id is None:
+            return None
+        return connection.scalar(FIRST_REVEAL, {"own_item": item_id, "own_rater": rater_id})

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, Table, and_, select
+from sqlalchemy import Connection, Engine, Row, Table, and_, bindparam, select
 
 from annotations.engine import reading
 from annotations.errors import UnknownRecordError
@@ -23,6 +23,8 @@ from annotations.schema import (
 )
 
 _ROWS_AT_ONCE: Final = 1000
+
+_BY_NONCE: Final = select(revisions.c.id).where(revisions.c.nonce == bindparam("nonce"))
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,8 @@ def rating_pages(
 
 def find_by_nonce(connection: Connection, nonce: str) -> Rating | None:
     """Read the revision that was saved under a nonce, in an open transaction, or None."""
-    rows = connection.execute(_select(revisions).where(revisions.c.nonce == nonce)).all()
-    return next(_complete(connection, rows), None)
+    found = connection.scalar(_BY_NONCE, {"nonce": nonce})
+    return None if found is None else read_rating(connection, found)
 
 
 def read_rating(connection: Connection, rating_id: str) -> Rating:

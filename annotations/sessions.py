@@ -5,7 +5,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
 from annotations.accounts import Account, end_sessions
 from annotations.audit import record_act
@@ -16,6 +16,17 @@ from annotations.schema import raters, sessions, timestamp
 SESSION_LENGTH: Final = timedelta(days=30)
 _TOKEN_BYTES: Final = 32
 _LONGEST_TOKEN: Final = 64
+
+_WHOSE: Final = (
+    select(raters.c.id, raters.c.name, raters.c.role)
+    .join(sessions, sessions.c.rater_id == raters.c.id)
+    .where(
+        sessions.c.token_sha256 == bindparam("token"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > bindparam("now"),
+        raters.c.disabled_at.is_(None),
+    )
+)
 
 
 def account_of(engine: Engine, token: str | None, *, now: datetime | None = None) -> Account | None:
@@ -36,18 +47,8 @@ def account_of(engine: Engine, token: str | None, *, now: datetime | None = None
     if not token or len(token) > _LONGEST_TOKEN:
         return None
     moment = timestamp(now)
-    query = (
-        select(raters.c.id, raters.c.name, raters.c.role)
-        .join(sessions, sessions.c.rater_id == raters.c.id)
-        .where(
-            sessions.c.token_sha256 == _digest(token),
-            sessions.c.ended_at.is_(None),
-            sessions.c.expires_at > moment,
-            raters.c.disabled_at.is_(None),
-        )
-    )
     with reading(engine) as connection:
-        row = connection.execute(query).one_or_none()
+        row = connection.execute(_WHOSE, {"token": _digest(token), "now": moment}).one_or_none()
     return None if row is None else Account(row.id, row.name, row.role)
 
 

@@ -3,9 +3,20 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, literal, select
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Engine,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+)
 
 from annotations.engine import writing
 from annotations.errors import NonceReusedError, UnknownRecordError
@@ -13,7 +24,7 @@ from annotations.forms import NewRating, check_answers, check_form
 from annotations.items import Item, find_item
 from annotations.places import finish, free, hold
 from annotations.raters import ensure_rater, find_rater
-from annotations.reveals import first_reveal
+from annotations.reveals import FIRST_REVEAL
 from annotations.revisions import Rating, Verdict, find_by_nonce, read_rating
 from annotations.schema import (
     answers,
@@ -25,6 +36,20 @@ from annotations.schema import (
     verdicts,
 )
 from annotations.verdict_mapping import map_verdicts
+
+# Built once rather than for every rating: while one writer builds a statement, the others wait.
+_ADD_REVISION: Final = insert(revisions)
+_ADD_ANSWERS: Final = insert(answers)
+_ADD_VERDICTS: Final = insert(verdicts)
+_own_item: BindParameter[str] = bindparam("own_item")
+_own_rater: BindParameter[str] = bindparam("own_rater")
+_DROP_DRAFT: Final = delete(drafts).where(drafts.c.item_id == _own_item, drafts.c.rater_id == _own_rater)
+_said = revisions.c.rater_id == _own_rater
+_BEFORE: Final = select(
+    select(func.max(revisions.c.number)).where(_said, revisions.c.item_id == _own_item).scalar_subquery(),
+    select(func.max(revisions.c.receipt)).where(_said).scalar_subquery(),
+    FIRST_REVEAL.scalar_subquery(),
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +120,7 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
         )
         if asked:
             connection.execute(
-                insert(answers),
+                _ADD_ANSWERS,
                 [
                     {
                         "revision_id": receipt.rating_id,
@@ -110,7 +135,7 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
         given = [verdict for verdict in _verdicts(rating, item) if verdict.verdict is not None]
         if given:
             connection.execute(
-                insert(verdicts),
+                _ADD_VERDICTS,
                 [
                     {
                         "revision_id": receipt.rating_id,
@@ -124,7 +149,7 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
                 ],
             )
         finish(connection, item.id, rater_id, place)
-        connection.execute(delete(drafts).where(drafts.c.item_id == item.id, drafts.c.rater_id == rater_id))
+        connection.execute(_DROP_DRAFT, {"own_item": item.id, "own_rater": rater_id})
     return receipt
 
 
@@ -238,7 +263,7 @@ def undo_rating(
             "verdicts": _draft_verdicts(undone, find_item(connection, item_id)),
             "comment": undone.comment,
         }
-        connection.execute(delete(drafts).where(drafts.c.item_id == item_id, drafts.c.rater_id == rater_id))
+        connection.execute(_DROP_DRAFT, {"own_item": item_id, "own_rater": rater_id})
         connection.execute(
             insert(drafts).values(
                 item_id=item_id, rater_id=rater_id, content=json.dumps(content), saved_at=timestamp(now)
@@ -289,28 +314,20 @@ def _append(
     **fields: str | float | None,
 ) -> Receipt:
     """Add the next revision of a rater on an item, without its answers."""
-    said = revisions.c.rater_id == rater_id
     number, receipt_number, revealed = connection.execute(
-        select(
-            select(func.max(revisions.c.number))
-            .where(said, revisions.c.item_id == item_id)
-            .scalar_subquery(),
-            select(func.max(revisions.c.receipt)).where(said).scalar_subquery(),
-            first_reveal(item_id, rater_id).scalar_subquery(),
-        )
+        _BEFORE, {"own_item": item_id, "own_rater": rater_id}
     ).one()
     receipt = Receipt((receipt_number or 0) + 1, timestamp(now), new_id())
-    connection.execute(
-        insert(revisions).values(
-            id=receipt.rating_id,
-            item_id=item_id,
-            rater_id=rater_id,
-            number=(number or 0) + 1,
-            receipt=receipt.number,
-            withdrawn=withdrawn,
-            metric_revealed_at=revealed,
-            created_at=receipt.saved_at,
-            **fields,
-        )
-    )
+    row = {
+        "id": receipt.rating_id,
+        "item_id": item_id,
+        "rater_id": rater_id,
+        "number": (number or 0) + 1,
+        "receipt": receipt.number,
+        "withdrawn": withdrawn,
+        "metric_revealed_at": revealed,
+        "created_at": receipt.saved_at,
+        **fields,
+    }
+    connection.execute(_ADD_REVISION, row)
     return receipt

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from markdown_it import MarkdownIt
 
 
+@lru_cache(maxsize=64)
 def to_html(text: str) -> str:
     """Return Markdown as HTML without anything that could run or load.
 

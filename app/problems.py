@@ -6,13 +6,15 @@ import html
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import gradio as gr
+from typing import TYPE_CHECKING
 
 from annotations.errors import AnnotationError
 from app.answers import FormError
 from app.sessions import SignInError
 from specs_core.errors import SpecsError
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 _LOG = logging.getLogger("specs_lens")
 
@@ -26,6 +28,8 @@ def sentence(message: str) -> str:
 
 def problem(message: str) -> gr.Error:
     """Return an error that the page shows as one plain sentence; the message is text, never HTML."""
+    import gradio as gr  # here and not above: the routes of rating use nothing of it
+
     return gr.Error(
         html.escape(sentence(message)), title="That did not work", duration=12, print_exception=False
     )
@@ -33,6 +37,8 @@ def problem(message: str) -> gr.Error:
 
 def refusal(message: str) -> gr.Error:
     """Return an error for a caller of the API: the same sentence, as plain text in JSON."""
+    import gradio as gr
+
     return gr.Error(sentence(message), print_exception=False)
 
 

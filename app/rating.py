@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from app.inspection import Inspection
 
 MAX_REASON_CHARACTERS: Final = 200
+_VERSION: Final = version("specs-lens")
 _SHOWN_OF_A_CAPTION: Final = 80
 
 
@@ -182,7 +183,7 @@ def save_draft(context: AppContext, rater: str, payload: object) -> dict[str, An
         FormError: If the form cannot be kept as it is.
         AnnotationError: If there is no such item or the database fails.
     """
-    item, asked, unit_count = _read_item(context, payload)
+    item, _, asked, unit_count = _read_item(context, payload)
     content = as_form(payload).get("content")
     check_cut(item, read_text(content, "segmenter_version") or None)
     given = form_content(content, kind=item.kind, flipped=_flipped(context, rater, item))
@@ -207,13 +208,12 @@ def submit(context: AppContext, rater: str, payload: object) -> dict[str, Any]:
         AnnotationError: If there is no such item, it has all its raters, or the database fails. Nothing is
             stored then.
     """
-    item, asked, unit_count = _read_item(context, payload)
+    item, campaign, asked, unit_count = _read_item(context, payload)
     given = form_content(payload, kind=item.kind, flipped=_flipped(context, rater, item))
     answers = read_answers(given, questions=asked, unit_count=unit_count)
     nonce = read_nonce(payload)
     if None in answers.verdicts or len(answers.answers) < len(asked):
         raise FormError("Give every unit a verdict and every question an answer, then submit again.")
-    campaign = get_campaign(context.engine, item.campaign_id)
     receipt = save_rating(
         context.engine,
         NewRating(
@@ -224,7 +224,7 @@ def submit(context: AppContext, rater: str, payload: object) -> dict[str, Any]:
             nonce=nonce,
             comment=answers.comment,
             guideline_version=str(campaign.guideline_version),
-            application_version=version("specs-lens"),
+            application_version=_VERSION,
             active_seconds=answers.seconds or None,
             segmenter_version=read_text(payload, "segmenter_version") or None,
         ),
@@ -257,7 +257,7 @@ def undo(context: AppContext, rater: str, payload: object) -> dict[str, Any]:
         SpecsError: If the caption cannot be cut.
     """
     item_id = read_item_id(payload)
-    undo_rating(context.engine, rater, item_id, application_version=version("specs-lens"))
+    undo_rating(context.engine, rater, item_id, application_version=_VERSION)
     return _form_view(context, rater, claim_item(context.engine, rater, item_id))
 
 
@@ -349,9 +349,10 @@ def _form_view(context: AppContext, rater: str, assignment: Assignment) -> dict[
     }
 
 
-def _read_item(context: AppContext, payload: object) -> tuple[Item, Sequence[Question], int]:
+def _read_item(context: AppContext, payload: object) -> tuple[Item, Campaign, Sequence[Question], int]:
     item = get_item(context.engine, read_item_id(payload))
-    return item, *asked_of(get_campaign(context.engine, item.campaign_id), item)
+    campaign = get_campaign(context.engine, item.campaign_id)
+    return item, campaign, *asked_of(campaign, item)
 
 
 def _read_campaign(context: AppContext, payload: object) -> Campaign | None:

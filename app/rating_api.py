@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
@@ -30,6 +30,10 @@ _ACTIONS: dict[str, Callable[[AppContext, str, object], dict[str, Any]]] = {
     "undo": rating.undo,
 }
 
+# Threads that serve raters. One writes while others read; many more only take the interpreter from each
+# other, and from the one that holds the database's lock, for which all the others wait.
+_AT_ONCE: Final = 8
+
 
 def rating_router(context: AppContext) -> APIRouter:
     """Return the routes under ``/rating``; all of them are for people who are signed in.
@@ -43,6 +47,7 @@ def rating_router(context: AppContext) -> APIRouter:
     """
     router = APIRouter(prefix="/rating")
     revealing = CapacityLimiter(1)
+    working = CapacityLimiter(_AT_ONCE)
 
     @router.get("/campaigns")
     def campaigns(request: Request) -> JSONResponse:
@@ -68,7 +73,7 @@ def rating_router(context: AppContext) -> APIRouter:
         wanted = _ACTIONS.get(action)
         if wanted is None:
             return respond(lambda: _unknown(action))
-        return await _act(request, context, wanted)
+        return await _act(request, context, wanted, limiter=working)
 
     return router
 
@@ -78,7 +83,7 @@ async def _act(
     context: AppContext,
     action: Callable[[AppContext, str, object], dict[str, Any]],
     *,
-    limiter: CapacityLimiter | None = None,
+    limiter: CapacityLimiter,
 ) -> JSONResponse:
     payload: object = None
     failure: FormError | None = None

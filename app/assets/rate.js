@@ -13,7 +13,7 @@ const waiting = (reply) => {
   else page.replaceChildren(h("div", { class: "ra-narrow" }, h("div", { class: "ra-card" }, h("p", { role: "status" }, text))));
 };
 // One request for a view at a time: whoever presses twice gets one next caption.
-const fetchView = async (path, body, problem = "") => {
+const fetchView = async (path, body, problem = "", note = "") => {
   if (asking) return;
   asking = true;
   for (const node of element.querySelectorAll("[data-leaves]")) node.disabled = true;
@@ -22,7 +22,7 @@ const fetchView = async (path, body, problem = "") => {
     const reply = await insist(() => ask("POST", path, body), { wanted: () => me !== null, away: waiting });
     if (reply.another) return;
     if (isRefused(reply)) await refused(path, body, reply);
-    else apply({ ...reply, problem: problem || reply.problem });
+    else apply({ ...reply, problem: problem || reply.problem }, note);
   } finally {
     asking = false;
     for (const node of element.querySelectorAll("[data-leaves]")) node.disabled = false;
@@ -37,9 +37,10 @@ const refused = async (path, body, reply) => {
 };
 const next = (problem) => fetchView("/rating/next", { campaign: campaignId }, problem);
 const openItem = (item, problem) => fetchView("/rating/open", { item }, problem);
-const takeBack = () => fetchView("/rating/undo", { item: form.item }, "Taken back; your answers are here to go on from.");
+const takeBack = () => fetchView("/rating/undo", { item: form.item }, "",
+  "Taken back; your answers are here to go on from.");
 
-const apply = (incoming) => {
+const apply = (incoming, note = "") => {
   view = incoming;
   form = null;
   steps = [];
@@ -49,8 +50,9 @@ const apply = (incoming) => {
   const draft = view.draft ?? {};
   rows = rowsOf();
   form = {
-    item: view.item, segmenter_version: view.segmenter_version, nonce: newNonce(), attempted: false, inFlight: false, submitting: false, receipt: null,
-    finished: view.finished, dirty: false, version: 0, draftTries: 0, refused: false, cursor: 0,
+    item: view.item, segmenter_version: view.segmenter_version, nonce: newNonce(), attempted: false, inFlight: false,
+    submitting: false, receipt: null, finished: view.finished, dirty: false, isDraftRefused: false, version: 0,
+    draftTries: 0, refused: false, cursor: 0,
     verdicts: rows.filter((row) => row.kind === "unit").map((row) => draft.verdicts?.[row.unit] ?? null),
     answers: view.kind === "battle" ? { both_poor: false, ...draft.answers } : { ...draft.answers },
     comment: draft.comment ?? "", zoom: { scale: 1, x: 0, y: 0, ...draft.zoom }, seconds: draft.seconds ?? 0,
@@ -61,7 +63,8 @@ const apply = (incoming) => {
   render();
   if (page.getBoundingClientRect().top < 0) page.scrollIntoView({ block: "start" });
   if (view.saved_at) say(`draft of ${day(view.saved_at)} resumed ✓`, "ok");
-  if (view.problem) say(view.problem, view.draft ? "ok" : "bad");
+  if (note) say(note, "ok");
+  if (view.problem) say(view.problem, "bad");
   if (recall("guidelines", {})[view.campaign.id] !== view.guideline.version) help(true);
   else if (isVisible()) moveTo(form.cursor);
 };
@@ -138,10 +141,10 @@ const askReason = () => {
     placeholder: "Why? (optional)" });
   const back = find("#rate-skip");
   const node = h("form", { class: "ra-inline ra-skip", onsubmit: (event) => { event.preventDefault(); skip(reason.value); } },
-    reason, h("button", { class: "ra-btn", type: "submit", "data-leaves": true }, "Skip this one"));
-  node.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { node.replaceWith(back); back.focus(); }
-  });
+    reason, h("button", { class: "ra-btn", type: "submit", "data-leaves": true }, "Skip this one"),
+    button("Cancel", () => stay()));
+  const stay = () => { node.replaceWith(back); back.focus(); };
+  node.addEventListener("keydown", (event) => { if (event.key === "Escape") stay(); });
   back.replaceWith(node);
   reason.focus();
 };

@@ -86,6 +86,8 @@ const sendDraft = async (mine) => {
   const version = mine.version;
   const reply = await ask("POST", "/rating/draft", { item: mine.item, content: contentOf(mine) });
   if (reply.another) return;
+  // What the server will not take at all, for example of a caption that was cut anew, keeps nobody on the page.
+  mine.isDraftRefused = isRefused(reply) && !isAway(reply);
   if (!isRefused(reply)) {
     mine.draftTries = 0;
     if (mine.version === version) mine.dirty = false;
@@ -122,7 +124,7 @@ const sendLastDraft = () => {
 const canLeave = async () => {
   if (!form || form.receipt) return true;
   await saveDraft();
-  return !form?.dirty;
+  return !form?.dirty || form.isDraftRefused;
 };
 
 // ---------------------------------------------------------------- the time that is worked

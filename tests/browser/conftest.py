@@ -87,7 +87,7 @@ def start_app() -> Callable[..., AbstractContextManager[str]]:
 def _running_app(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port = settings.get("SPECS_PORT") or probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECS_")} | {
         "SPECS_PORT": str(port),
         "SPECS_DATA": str(folder / "data"),
@@ -159,8 +159,15 @@ def open_bundled_page(browser: Browser, server_with_bundled_model: str) -> Itera
         yield open_it
 
 
+@pytest.fixture
+def open_rate(browser: Browser, server: str) -> Iterator[OpenPage]:
+    """Open the app for what is on the Rate page, without waiting for Inspect's curve."""
+    with _pages(browser, server, waits=False) as open_it:
+        yield open_it
+
+
 @contextmanager
-def _pages(browser: Browser, server: str) -> Iterator[OpenPage]:
+def _pages(browser: Browser, server: str, *, waits: bool = True) -> Iterator[OpenPage]:
     pages: list[Page] = []
     faults: list[str] = []
 
@@ -185,8 +192,9 @@ def _pages(browser: Browser, server: str) -> Iterator[OpenPage]:
         page.route("**/*", only_local)
         page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
         page.goto(f"{server}/?__theme={theme}")
-        expect(page.locator("#headline .lens-headline")).to_be_visible()
-        expect(page.locator("#curve .main-svg").first).to_be_visible()
+        if waits:
+            expect(page.locator("#headline .lens-headline")).to_be_visible()
+            expect(page.locator("#curve .main-svg").first).to_be_visible()
         return page
 
     yield open_it
@@ -321,6 +329,7 @@ class RatePage:
     @staticmethod
     def fill_in(page: Page, overall: int = 3) -> int:
         """Answer everything by keyboard, the first unit as hallucinated, and return the number of units."""
+        expect(page.locator("#rate-units")).to_be_visible()
         units = page.locator("#rate-units [data-row]").count()
         page.locator("#rate-units [data-row] p").first.click()
         for number in range(units):

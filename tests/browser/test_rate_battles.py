@@ -6,6 +6,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from annotations.assignment import own_place
+from annotations.items import get_item
 from annotations.revisions import ratings
 
 OpenPage = Callable[..., Page]
@@ -15,13 +16,20 @@ FIRST = "A noisy picture with a great many grey dots in every corner."
 SECOND = "A purple dog sleeps under a tree. <img src=x onerror=window.pwned=1>"
 
 
+def first_and_second(rate: Rate, battle: str) -> tuple[str, ...]:
+    """Return the two captions in the order in which the store has them."""
+    both = get_item(rate.engine, battle).battle
+    assert both is not None
+    return tuple(get_item(rate.engine, one).caption for one in both)
+
+
 def test_battle_when_answered_by_key_stores_the_better_caption_whatever_the_side(
-    open_page: OpenPage, rate: Rate
+    open_rate: OpenPage, rate: Rate
 ) -> None:
     for winner in (FIRST, SECOND):
         campaign = rate.campaign(captions=0)
         battle = rate.battle(campaign, FIRST, SECOND)
-        page = open_page()
+        page = open_rate()
         rater = rate.begin(page, campaign)
         sides = page.locator(".ra-side-text").all_inner_texts()
         assert sorted(sides) == sorted((FIRST, SECOND))
@@ -36,23 +44,25 @@ def test_battle_when_answered_by_key_stores_the_better_caption_whatever_the_side
         expect(page.locator("#rate-curve")).to_have_count(0)
         [stored] = ratings(rate.engine, rater=rater)
         assert stored.item_id == battle
-        assert dict(stored.answers) == {"winner": 1 if winner == FIRST else 2, "both_poor": 1}
+        first, second = first_and_second(rate, battle)
+        assert dict(stored.answers) == {"winner": 1 + (first, second).index(winner), "both_poor": 1}
 
 
 def test_battle_when_reopened_on_another_device_has_its_sides_and_answers(
-    open_page: OpenPage, rate: Rate
+    open_rate: OpenPage, rate: Rate
 ) -> None:
     campaign = rate.campaign(captions=0)
     battle = rate.battle(campaign, FIRST, SECOND)
-    page = open_page()
+    page = open_rate()
     rater = rate.begin(page, campaign)
     sides = page.locator(".ra-side-text").all_inner_texts()
-    assert own_place(rate.engine, rater, battle).flipped == (sides[0] == SECOND)
+    flipped = own_place(rate.engine, rater, battle).flipped
+    assert tuple(reversed(sides) if flipped else sides) == first_and_second(rate, battle)
     page.keyboard.press("p")
     page.keyboard.press("b")
     rate.wait_for_draft(page)
 
-    other = open_page(width=390, height=844)
+    other = open_rate(width=390, height=844)
     rate.begin(other, campaign, rater)
 
     assert other.locator(".ra-side-text").all_inner_texts() == sides
@@ -65,10 +75,10 @@ def test_battle_when_reopened_on_another_device_has_its_sides_and_answers(
     assert other.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_battle_when_a_step_is_undone_goes_back_one_at_a_time(open_page: OpenPage, rate: Rate) -> None:
+def test_battle_when_a_step_is_undone_goes_back_one_at_a_time(open_rate: OpenPage, rate: Rate) -> None:
     campaign = rate.campaign(captions=0)
     rate.battle(campaign, FIRST, SECOND)
-    page = open_page()
+    page = open_rate()
     rate.begin(page, campaign)
     for key in "atp":
         page.keyboard.press(key)

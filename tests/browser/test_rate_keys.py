@@ -19,8 +19,8 @@ SCALES = (
 )
 
 
-def test_scales_of_any_range_when_answered_by_key_are_stored(open_page: OpenPage, rate: Rate) -> None:
-    page = open_page()
+def test_scales_of_any_range_when_answered_by_key_are_stored(open_rate: OpenPage, rate: Rate) -> None:
+    page = open_rate()
     rater = rate.begin(page, rate.campaign(questions=SCALES, asks_verdicts=False))
     expect(page.locator("#rate-units")).to_have_count(0)
     scales = page.locator("#rate-scales [data-row]")
@@ -45,8 +45,8 @@ def test_scales_of_any_range_when_answered_by_key_are_stored(open_page: OpenPage
     assert dict(stored.answers) == {"fit": 73, "fluency": 6, "detail": 10, "change": -2}
 
 
-def test_number_when_outside_its_scale_is_refused_with_a_sentence(open_page: OpenPage, rate: Rate) -> None:
-    page = open_page()
+def test_number_when_outside_its_scale_is_refused_with_a_sentence(open_rate: OpenPage, rate: Rate) -> None:
+    page = open_rate()
     rater = rate.begin(page, rate.campaign(questions=SCALES[:1], asks_verdicts=False))
 
     page.locator("#rate-scales input[type=number]").fill("101")
@@ -58,9 +58,9 @@ def test_number_when_outside_its_scale_is_refused_with_a_sentence(open_page: Ope
 
 
 def test_campaign_with_verdicts_only_when_rated_by_key_asks_nothing_else(
-    open_page: OpenPage, rate: Rate
+    open_rate: OpenPage, rate: Rate
 ) -> None:
-    page = open_page()
+    page = open_rate()
     rater = rate.begin(page, rate.campaign(questions=(), captions=2))
     expect(page.locator("#rate-scales [data-row]")).to_have_count(0)
     first = page.locator("#rate-caption").inner_text()
@@ -76,8 +76,8 @@ def test_campaign_with_verdicts_only_when_rated_by_key_asks_nothing_else(
     assert [one.verdict for one in stored.verdicts] == ["supported", "unsure"]
 
 
-def test_step_when_undone_takes_back_one_answer_at_a_time(open_page: OpenPage, rate: Rate) -> None:
-    page = open_page()
+def test_step_when_undone_takes_back_one_answer_at_a_time(open_rate: OpenPage, rate: Rate) -> None:
+    page = open_rate()
     rate.begin(page, rate.campaign())
     page.keyboard.press("s")
     page.keyboard.press("h")
@@ -96,9 +96,9 @@ def test_step_when_undone_takes_back_one_answer_at_a_time(open_page: OpenPage, r
 
 
 def test_key_when_changed_holds_after_a_reload_and_stands_on_the_button(
-    open_page: OpenPage, rate: Rate
+    open_rate: OpenPage, rate: Rate
 ) -> None:
-    page = open_page()
+    page = open_rate()
     rate.begin(page, rate.campaign())
     supported = page.locator("#rate-units label[data-answer=supported]").first
     expect(supported.locator("kbd")).to_have_text("S")
@@ -132,9 +132,9 @@ def test_key_when_changed_holds_after_a_reload_and_stands_on_the_button(
     expect(supported.locator("kbd")).to_have_text("S")
 
 
-def test_instructions_when_asked_for_by_key_stand_over_the_form(open_page: OpenPage, rate: Rate) -> None:
+def test_instructions_when_asked_for_by_key_stand_over_the_form(open_rate: OpenPage, rate: Rate) -> None:
     campaign = rate.campaign(guideline="# Look twice\n\nThe *corners* too. <b>not bold</b>")
-    page = open_page()
+    page = open_rate()
     rate.begin(page, campaign)
     expect(page.locator("#rate-help")).to_have_count(0)
 

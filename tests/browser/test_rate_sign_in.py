@@ -15,9 +15,9 @@ Rate = Any  # RatePage of conftest.py
 
 
 def test_code_when_wrong_is_refused_with_a_sentence_and_too_many_lock_the_client(
-    open_page: OpenPage, rate: Rate
+    open_rate: OpenPage, rate: Rate
 ) -> None:
-    page = open_page()
+    page = open_rate()
     page.get_by_role("tab", name="Rate").click()
     trouble = page.locator("#rate-sign-problem")
     try:
@@ -34,10 +34,10 @@ def test_code_when_wrong_is_refused_with_a_sentence_and_too_many_lock_the_client
             connection.execute(delete(client_locks))
 
 
-def test_invitation_in_the_address_signs_in_and_is_taken_out_of_it(open_page: OpenPage, rate: Rate) -> None:
+def test_invitation_in_the_address_signs_in_and_is_taken_out_of_it(open_rate: OpenPage, rate: Rate) -> None:
     rater = f"r-{secrets.token_hex(4)}"
     rate.campaign()
-    page = open_page()
+    page = open_rate()
     page.evaluate("code => { location.hash = `invite=${code}`; }", rate.code(rater))
 
     expect(page.locator("#rate-who")).to_have_text(rater)
@@ -50,9 +50,9 @@ def test_invitation_in_the_address_signs_in_and_is_taken_out_of_it(open_page: Op
     assert rate.code(other) not in page.url
 
 
-def test_sign_out_when_pressed_ends_the_session_here_or_everywhere(open_page: OpenPage, rate: Rate) -> None:
+def test_sign_out_when_pressed_ends_the_session_here_or_everywhere(open_rate: OpenPage, rate: Rate) -> None:
     campaign = rate.campaign()
-    page, other = open_page(), open_page()
+    page, other = open_rate(), open_rate()
     rater = rate.begin(page, campaign)
     rate.begin(other, campaign, rater)
 
@@ -68,9 +68,9 @@ def test_sign_out_when_pressed_ends_the_session_here_or_everywhere(open_page: Op
 
 
 def test_form_when_signed_out_elsewhere_goes_on_after_signing_in_over_it(
-    open_page: OpenPage, rate: Rate
+    open_rate: OpenPage, rate: Rate
 ) -> None:
-    page = open_page()
+    page = open_rate()
     rater = rate.begin(page, rate.campaign())
     rate.fill_in(page, 4)
     rate.wait_for_draft(page)
@@ -93,10 +93,10 @@ def test_form_when_signed_out_elsewhere_goes_on_after_signing_in_over_it(
 
 
 def test_form_when_somebody_else_signs_in_is_not_sent_under_their_name(
-    open_page: OpenPage, rate: Rate
+    open_rate: OpenPage, rate: Rate
 ) -> None:
     campaign = rate.campaign()
-    page = open_page()
+    page = open_rate()
     rater = rate.begin(page, campaign)
     rate.fill_in(page, 4)
     rate.wait_for_draft(page)

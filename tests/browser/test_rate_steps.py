@@ -26,7 +26,7 @@ def submit(page: Page, rate: Rate, overall: int = 3) -> str:
     return caption
 
 
-def test_training_item_comes_first_and_says_what_was_expected(open_page: OpenPage, rate: Rate) -> None:
+def test_training_item_comes_first_and_says_what_was_expected(open_rate: OpenPage, rate: Rate) -> None:
     campaign = rate.campaign()
     caption = "A red disc floats over the ground. A purple dog sleeps in the grass under it."
     half = caption.index(" ", len(caption) // 2) + 1
@@ -42,7 +42,7 @@ def test_training_item_comes_first_and_says_what_was_expected(open_page: OpenPag
             "feedback": "There is only <b>noise</b>.",
         },
     )
-    page = open_page()
+    page = open_rate()
     rate.begin(page, campaign)
     expect(page.locator("#rate-training")).to_contain_text("This one does not count")
     assert submit(page, rate, overall=5) == caption
@@ -60,10 +60,10 @@ def test_training_item_comes_first_and_says_what_was_expected(open_page: OpenPag
 
 
 def test_instructions_when_they_are_new_are_shown_again_before_the_form(
-    open_page: OpenPage, rate: Rate
+    open_rate: OpenPage, rate: Rate
 ) -> None:
     campaign = rate.campaign(guideline="The first text.")
-    page = open_page()
+    page = open_rate()
     rate.begin(page, campaign)
     page.reload()
     page.get_by_role("tab", name="Rate").click()
@@ -77,8 +77,8 @@ def test_instructions_when_they_are_new_are_shown_again_before_the_form(
     expect(page.locator("#rate-help")).to_contain_text("The second text.")
 
 
-def test_submission_when_taken_back_opens_the_form_with_its_answers(open_page: OpenPage, rate: Rate) -> None:
-    page = open_page()
+def test_submission_when_taken_back_opens_the_form_with_its_answers(open_rate: OpenPage, rate: Rate) -> None:
+    page = open_rate()
     rater = rate.begin(page, rate.campaign())
     caption = submit(page, rate, overall=5)
     assert len(list(ratings(rate.engine, rater=rater))) == 1
@@ -96,9 +96,9 @@ def test_submission_when_taken_back_opens_the_form_with_its_answers(open_page: O
 
 
 def test_own_rating_when_gone_back_to_is_revised_and_the_next_one_goes_on(
-    open_page: OpenPage, rate: Rate
+    open_rate: OpenPage, rate: Rate
 ) -> None:
-    page = open_page()
+    page = open_rate()
     rater = rate.begin(page, rate.campaign(captions=3))
     first = submit(page, rate)
     page.keyboard.press("n")
@@ -130,8 +130,8 @@ def test_own_rating_when_gone_back_to_is_revised_and_the_next_one_goes_on(
     assert stored == {first: 5, second: 3}
 
 
-def test_item_when_it_came_back_shows_the_reason_on_top(open_page: OpenPage, rate: Rate) -> None:
-    page = open_page()
+def test_item_when_it_came_back_shows_the_reason_on_top(open_rate: OpenPage, rate: Rate) -> None:
+    page = open_rate()
     rater = rate.begin(page, rate.campaign(captions=2))
     caption = submit(page, rate)
     [stored] = ratings(rate.engine, rater=rater)
@@ -146,8 +146,8 @@ def test_item_when_it_came_back_shows_the_reason_on_top(open_page: OpenPage, rat
     assert rate.verdicts(page) == ["hallucinated", "supported"]
 
 
-def test_skip_when_a_reason_is_given_keeps_it_and_goes_on(open_page: OpenPage, rate: Rate) -> None:
-    page = open_page()
+def test_skip_when_a_reason_is_given_keeps_it_and_goes_on(open_rate: OpenPage, rate: Rate) -> None:
+    page = open_rate()
     rater = rate.begin(page, rate.campaign(captions=2))
     caption = page.locator("#rate-caption").inner_text()
     page.keyboard.press("x")
@@ -167,9 +167,9 @@ def test_skip_when_a_reason_is_given_keeps_it_and_goes_on(open_page: OpenPage, r
         assert reasons.scalars().all() == ["too small"]
 
 
-def test_progress_when_something_is_rated_says_how_much_and_how_fast(open_page: OpenPage, rate: Rate) -> None:
+def test_progress_when_something_is_rated_says_how_much_and_how_fast(open_rate: OpenPage, rate: Rate) -> None:
     campaign, other = rate.campaign(captions=2), rate.campaign()
-    page = open_page()
+    page = open_rate()
     rater = rate.begin(page, campaign)
     expect(page.locator("#rate-progress")).to_have_text("0 of 2 · 0 today")
     submit(page, rate)
@@ -186,8 +186,8 @@ def test_progress_when_something_is_rated_says_how_much_and_how_fast(open_page: 
     expect(page.locator("#rate-campaign")).to_have_value(other)
 
 
-def test_page_when_everything_is_rated_says_what_to_do_next(open_page: OpenPage, rate: Rate) -> None:
-    page = open_page()
+def test_page_when_everything_is_rated_says_what_to_do_next(open_rate: OpenPage, rate: Rate) -> None:
+    page = open_rate()
     rate.begin(page, rate.campaign())
     submit(page, rate)
     page.keyboard.press("n")

@@ -18,8 +18,10 @@ const itemRow = (item) => {
   }, event.currentTarget);
   place.append(...(item.deleted_at ? [button("Restore", (event) => turn(event, false))] : state_of(false)));
   row.cells = [h("span", { class: "ad-entry" }, thumbnail(item), captions(item.captions)),
-    text(item.source ?? "unknown"), item.role === "regular" ? item.kind : `${item.kind}, ${item.role}`,
-    `${whole(item.done)} of ${item.overlap >= 1000000 ? "all" : whole(item.overlap)}`, place];
+    text(item.source ?? "unknown"),
+    h("span", { class: "ad-nowrap" }, item.role === "regular" ? item.kind : `${item.kind}, ${item.role}`),
+    h("span", { class: "ad-nowrap" },
+      `${whole(item.done)} of ${item.overlap >= 1000000 ? "all" : whole(item.overlap)}`), place];
   return row;
 };
 

@@ -141,3 +141,12 @@ def test_pairs_are_those_that_add_battle_makes(engine, take):
     with reading(engine) as connection:
         assert connection.scalar(select(func.count()).where(items.c.kind == "battle")) == 1
     assert get_item(engine, battle).deleted_at is None
+
+
+def test_catch_across_units_makes_one_unit_of_them(engine, take):
+    cut = [{"start": 0, "end": 4}, {"start": 4, "end": 9}, {"start": 9, "end": 16}]
+    row = {"image": "red.jpg", "caption": "One. Two. Three.", "units": cut, "segmenter_version": "v"}
+    take({**row, "catch": {"start": 2, "end": 6, "text": "x"}})
+    false = hashlib.sha256(b"Onxwo. Three.").hexdigest()
+    spans = stored(engine, units.c.caption_sha256, units.c.start, units.c.end)
+    assert sorted(row[1:] for row in spans if row[0] == false) == [(0, 6), (6, 13)]

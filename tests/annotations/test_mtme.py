@@ -120,6 +120,7 @@ def test_folder_that_is_not_empty_or_campaign_without_captions_is_refused(engine
     with pytest.raises(InvalidRecordError, match="'study' has no captions"):
         export_mtme(engine, tmp_path / "set", campaign_id)
     add(0, "a")
+    (tmp_path / "mine.txt").touch()
     with pytest.raises(InvalidRecordError, match="is not empty"):
         export_mtme(engine, tmp_path, campaign_id)
 

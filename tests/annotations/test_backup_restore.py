@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, create_engine, select
 from sqlalchemy.exc import DBAPIError
 
-from annotations import restoring, snapshots
+from annotations import locations, restoring, snapshots
 from annotations.backup import snapshot
 from annotations.cli import main
 from annotations.engine import _bring_up_to_date, _create, open_database, reading, writing
@@ -274,8 +274,10 @@ def test_commands_without_a_database_find_it_in_the_data_folder(tmp_path, capsys
     assert main(["backup"]) == 0
     assert len(os.listdir(tmp_path / "backups")) == 1
     monkeypatch.delenv("SPECS_DATA")
+    # The app's own folder, which is never this user's in a test.
+    monkeypatch.setattr(locations, "default_data_dir", lambda: tmp_path / "nowhere")
     assert main(["backup"]) == 2
-    assert "--database" in capsys.readouterr().err
+    assert f"there is no database {tmp_path / 'nowhere'}" in capsys.readouterr().err
     assert main(["backup", "--database", url_of(tmp_path / "specs.sqlite3")]) == 0
     assert "nothing has changed" in capsys.readouterr().err
 

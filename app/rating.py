@@ -182,7 +182,7 @@ def save_draft(context: AppContext, rater: str, payload: object) -> dict[str, An
         FormError: If the form cannot be kept as it is.
         AnnotationError: If there is no such item or the database fails.
     """
-    item, _, asked, unit_count = _read_item(context, payload)
+    item, _, asked, unit_count = _read_item(context, rater, payload)
     flipped = _flipped(context, rater, item)
     given = form_content(as_form(payload).get("content"), kind=item.kind, flipped=flipped)
     answers = read_answers(given, questions=asked, unit_count=unit_count)
@@ -206,7 +206,7 @@ def submit(context: AppContext, rater: str, payload: object) -> dict[str, Any]:
         AnnotationError: If there is no such item, it has all its raters, or the database fails. Nothing is
             stored then.
     """
-    item, campaign, asked, unit_count = _read_item(context, payload)
+    item, campaign, asked, unit_count = _read_item(context, rater, payload)
     given = form_content(payload, kind=item.kind, flipped=_flipped(context, rater, item))
     answers = read_answers(given, questions=asked, unit_count=unit_count)
     nonce = read_nonce(payload)
@@ -345,9 +345,18 @@ def _form_view(context: AppContext, rater: str, assignment: Assignment) -> dict[
     }
 
 
-def _read_item(context: AppContext, payload: object) -> tuple[Item, Campaign, Sequence[Question], int]:
+def _read_item(
+    context: AppContext, rater: str, payload: object
+) -> tuple[Item, Campaign, Sequence[Question], int]:
     item = get_item(context.engine, read_item_id(payload))
     campaign = get_campaign(context.engine, item.campaign_id)
+    if campaign.deleted_at is not None:
+        raise UnknownRecordError(f"there is no item {item.id!r}, or it was deleted")
+    # What is in hand may be finished. Who knows the id of anything else has not been given it, and of a
+    # battle nobody could say which side is meant before the sides are drawn.
+    closed = campaign.paused_at is not None or item.kind == "battle"
+    if closed and own_place(context.engine, rater, item.id).state is None:
+        raise FormError("This caption was not given to you; open it before you rate it.")
     return item, campaign, *asked_of(campaign, item)
 
 

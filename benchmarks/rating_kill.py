@@ -77,6 +77,7 @@ class Rater:
             raise ConnectionError(answer["problem"])
         if status != 200:
             self.problems.append(f"{self.name}: {action} was answered with {status}: {answer}")
+            raise ConnectionError(answer["problem"])
         return answer
 
     async def _rate(self, view: dict[str, Any], ledger: Ledger) -> None:
@@ -132,7 +133,7 @@ async def _sign_in(people: list[Rater], codes: list[str]) -> None:
 
 
 async def _cycle(people: list[Rater], ledger: Ledger, *, draw: random.Random, strike: Any) -> None:
-    """Let everybody work, and strike a moment after so many saves as are drawn, whatever the machine's pace."""
+    """Let everybody work, and strike a moment after as many saves as are drawn."""
     until = time.monotonic() + 60
     work = asyncio.gather(*(person.work(ledger, until) for person in people))
     enough = sum(person.saves for person in people) + draw.randint(1, 5 * len(people))

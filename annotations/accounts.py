@@ -16,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from annotations.audit import record_act
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, LastAdminError, UnknownRecordError
 from annotations.raters import MAX_NAME_LENGTH, clean_name, ensure_rater, find_rater
@@ -109,13 +110,14 @@ def find_person(engine: Engine, name: str, *, now: datetime | None = None) -> Pe
     raise UnknownRecordError(f"there is nobody called {wanted!r}")
 
 
-def set_role(engine: Engine, rater_id: str, role: str) -> None:
+def set_role(engine: Engine, rater_id: str, role: str, *, actor: str | None = None) -> None:
     """Change what a person may do; it counts from their next request on.
 
     Args:
         engine: From `open_database`.
         rater_id: Who.
         role: ``rater``, ``adjudicator`` or ``admin``.
+        actor: Who does it, for the audit log, unless None.
 
     Raises:
         InvalidRecordError: If there is no such role.
@@ -125,14 +127,17 @@ def set_role(engine: Engine, rater_id: str, role: str) -> None:
     """
     with writing(engine) as connection:
         change_role(connection, rater_id, role)
+        name = _find(connection, rater_id)["name"]
+        record_act(connection, actor, "change role", rater_id, {"name": name, "role": role})
 
 
-def disable(engine: Engine, rater_id: str, *, now: datetime | None = None) -> None:
+def disable(engine: Engine, rater_id: str, *, actor: str | None = None, now: datetime | None = None) -> None:
     """Keep a person from signing in and end all their sessions; their ratings stay.
 
     Args:
         engine: From `open_database`.
         rater_id: Who.
+        actor: Who does it, for the audit log, unless None.
         now: The time; the clock's when None.
 
     Raises:
@@ -149,22 +154,26 @@ def disable(engine: Engine, rater_id: str, *, now: datetime | None = None) -> No
             _refuse_last_admin(connection, person)
         connection.execute(update(raters).where(raters.c.id == rater_id).values(disabled_at=moment))
         end_sessions(connection, rater_id, moment)
+        record_act(connection, actor, "disable person", rater_id, {"name": person["name"]})
 
 
-def enable(engine: Engine, rater_id: str) -> None:
+def enable(engine: Engine, rater_id: str, *, actor: str | None = None) -> None:
     """Let a person sign in again; nothing happens where they may already.
 
     Args:
         engine: From `open_database`.
         rater_id: Who.
+        actor: Who does it, for the audit log, unless None.
 
     Raises:
         UnknownRecordError: If there is no such person.
         StorageError: If the database fails.
     """
     with writing(engine) as connection:
-        _find(connection, rater_id)
+        person = _find(connection, rater_id)
         connection.execute(update(raters).where(raters.c.id == rater_id).values(disabled_at=None))
+        if person["disabled_at"] is not None:
+            record_act(connection, actor, "enable person", rater_id, {"name": person["name"]})
 
 
 def hub_account(engine: Engine, hub_id: str, name: str, role: str) -> Account:

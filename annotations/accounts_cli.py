@@ -1,10 +1,11 @@
 """The commands of ``specs-ratings`` about people: invite, list, sign out, disable, change roles."""
 
 import argparse
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from annotations.locations import add_places, database_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -50,12 +51,7 @@ def _add(
     )
     if named:
         parser.add_argument("name", metavar="NAME")
-    parser.add_argument(
-        "--database",
-        default=os.environ.get("SPECS_DB"),
-        metavar="URL",
-        help="for example sqlite:////folder/specs.sqlite3 (default: the variable SPECS_DB)",
-    )
+    add_places(parser)
     parser.set_defaults(run=lambda options: _run(run, options))
     return parser
 
@@ -63,11 +59,8 @@ def _add(
 def _run(command: "Callable[[Engine, argparse.Namespace], str]", options: argparse.Namespace) -> int:
     # Heavy, and not needed to print help.
     from annotations.engine import open_database
-    from annotations.errors import InvalidRecordError
 
-    if not options.database:
-        raise InvalidRecordError("no database given; name one with --database or the variable SPECS_DB")
-    engine = open_database(options.database, must_exist=True)
+    engine = open_database(database_of(options), must_exist=True)
     try:
         print(command(engine, options))
     finally:

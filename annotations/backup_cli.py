@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from annotations.locations import add_places, data_dir, database_of
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -24,7 +26,7 @@ def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None
         help="take a snapshot of the database now",
         description="Take a snapshot of the database, unless the newest one holds the same.",
     )
-    _add_database(backup)
+    add_places(backup)
     _add_place(backup)
     backup.add_argument(
         "--keep",
@@ -39,7 +41,7 @@ def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None
         help="list the snapshots and what each holds",
         description="List the snapshots, the oldest first, with the rows of their tables.",
     )
-    _add_database(listing)
+    add_places(listing)
     _add_place(listing)
     listing.set_defaults(run=_snapshots)
     restoring = commands.add_parser(
@@ -54,18 +56,10 @@ def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="SNAPSHOT",
         help="a file, or a name from the list (default: the newest good one)",
     )
-    _add_database(restoring)
+    add_places(restoring)
     _add_place(restoring)
     restoring.add_argument("--replace", action="store_true", help="also when the database holds something")
     restoring.set_defaults(run=_restore)
-
-
-def _add_database(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--database",
-        metavar="URL",
-        help="default: the variable SPECS_DB, or specs.sqlite3 in the folder that SPECS_DATA names",
-    )
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -73,23 +67,8 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
         "--place",
         metavar="PLACE",
         help="a folder or hf://datasets/OWNER/NAME with the snapshots (default: the variable SPECS_BACKUP, "
-        "or the folder backups in that of SPECS_DATA, or beside the database)",
+        "or the folder backups in the data folder)",
     )
-
-
-def _database(options: argparse.Namespace) -> str:
-    from annotations.errors import InvalidRecordError
-
-    data = os.environ.get("SPECS_DATA")
-    url = options.database or os.environ.get("SPECS_DB")
-    if not url and data:
-        url = f"sqlite:///{Path(data).expanduser().absolute() / 'specs.sqlite3'}"
-    if not url:
-        raise InvalidRecordError(
-            "no database given; name one with --database or the variable SPECS_DB, or its folder with "
-            "SPECS_DATA"
-        )
-    return str(url)
 
 
 def _place(options: argparse.Namespace) -> "BackupPlace":
@@ -100,10 +79,9 @@ def _place(options: argparse.Namespace) -> "BackupPlace":
     named = options.place or os.environ.get("SPECS_BACKUP")
     if named:
         return open_place(named)
-    data = os.environ.get("SPECS_DATA")
-    if data and not options.database:
-        return BackupFolder(Path(data).expanduser().absolute() / "backups")
-    file = database_file(_database(options))
+    if options.database is None or options.data is not None:
+        return BackupFolder(data_dir(options.data) / "backups")
+    file = database_file(options.database)
     if file is None:
         raise InvalidRecordError(
             "no place of the backups given; name one with --place or the variable SPECS_BACKUP"
@@ -123,7 +101,7 @@ def _backup(options: argparse.Namespace) -> int:
         if not given.isdecimal():
             raise InvalidRecordError(f"SPECS_BACKUP_KEEP={given!r} is no number of snapshots")
         keep = int(given)
-    engine = open_database(_database(options), must_exist=True)
+    engine = open_database(database_of(options), must_exist=True)
     try:
         backups = Backups(engine, place, keep=keep)
         before = place.names()
@@ -167,7 +145,7 @@ def _restore(options: argparse.Namespace) -> int:
     from annotations.errors import StorageError
     from annotations.restoring import restore
 
-    database = _database(options)
+    database = database_of(options)
     given = options.snapshot
     keep_in = Path.cwd()
     with tempfile.TemporaryDirectory() as work:

@@ -1,6 +1,5 @@
 """Campaigns: what is asked of whom, how often, and with which instructions."""
 
-import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +8,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, and_, bindparam, func, insert, select, update
 
+from annotations.audit import record_act
 from annotations.cuts import checked_text
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
-from annotations.questions import CRITERIA, Question, check_questions
-from annotations.schema import campaigns, guidelines, items, new_id, questions, revisions, timestamp
+from annotations.questions import CRITERIA, Question, check_questions, read_questions, write_questions
+from annotations.schema import campaigns, guidelines, items, new_id, revisions, timestamp
 
 DEFAULT_OVERLAP: Final = 3
 """How many raters an item gets unless it is added with another number."""
@@ -41,11 +41,6 @@ _READ: Final = (
 )
 _BY_ID: Final = _READ.where(campaigns.c.id == bindparam("id"))
 _BY_NAME: Final = _READ.where(campaigns.c.name == bindparam("name"))
-_ASKED: Final = (
-    select(questions)
-    .where(questions.c.campaign_id == bindparam("campaign_id"))
-    .order_by(questions.c.position)
-)
 
 
 @dataclass(frozen=True)
@@ -94,6 +89,7 @@ def create_campaign(
     blind: bool = True,
     asks_verdicts: bool = True,
     gold_every: int = 0,
+    actor: str | None = None,
 ) -> str:
     """Make a campaign.
 
@@ -107,6 +103,7 @@ def create_campaign(
         blind: Whether the metric stays hidden until the rating is submitted.
         asks_verdicts: Whether every unit is judged.
         gold_every: One of this many items is a gold one; 0 for none.
+        actor: Who does it, for the audit log, unless None.
 
     Returns:
         The campaign's id.
@@ -123,7 +120,7 @@ def create_campaign(
             f"campaign {name!r} asks nothing; give it a scale, or let it ask for verdicts"
         )
     with writing(engine) as connection:
-        return insert_campaign(
+        campaign_id = insert_campaign(
             connection,
             name,
             questions=questions,
@@ -134,6 +131,8 @@ def create_campaign(
             asks_verdicts=asks_verdicts,
             gold_every=gold_every,
         )
+        record_act(connection, actor, "create campaign", campaign_id, {"name": name})
+    return campaign_id
 
 
 def insert_campaign(
@@ -153,7 +152,7 @@ def insert_campaign(
     connection.execute(
         insert(guidelines).values(campaign_id=campaign_id, version=1, text=guideline, created_at=now)
     )
-    _write_questions(connection, campaign_id, questions)
+    write_questions(connection, campaign_id, questions)
     return campaign_id
 
 
@@ -167,6 +166,7 @@ def change_campaign(
     gold_every: int | None = None,
     guideline: str | None = None,
     asked: Sequence[Question] | None = None,
+    actor: str | None = None,
 ) -> Campaign:
     """Change what may change of a campaign; None leaves a setting as it is.
 
@@ -182,6 +182,7 @@ def change_campaign(
         gold_every: 0 or more.
         guideline: The instructions, Markdown.
         asked: The scales in order.
+        actor: Who does it, for the audit log, unless None.
 
     Returns:
         The campaign as it is now.
@@ -204,7 +205,7 @@ def change_campaign(
     with writing(engine) as connection:
         before = find_campaign(connection, campaign_id)
         _check_settings(
-            overlap=overlap or before.overlap,
+            overlap=before.overlap if overlap is None else overlap,
             lease_minutes=1 if lease_minutes is None else lease_minutes,
             gold_every=gold_every or 0,
         )
@@ -226,29 +227,49 @@ def change_campaign(
                 raise InvalidRecordError(
                     f"campaign {before.name!r} has ratings, so its questions stay; make another campaign"
                 )
-            connection.execute(questions.delete().where(questions.c.campaign_id == campaign_id))
-            _write_questions(connection, campaign_id, asked)
-        return find_campaign(connection, campaign_id)
+            write_questions(connection, campaign_id, asked)
+        after = find_campaign(connection, campaign_id)
+        if after != before:
+            changed = {**values, "guideline_version": after.guideline_version}
+            changed |= {"questions": [question.name for question in after.questions]}
+            record_act(connection, actor, "change campaign", campaign_id, {"name": before.name, **changed})
+        return after
 
 
-def pause_campaign(engine: Engine, campaign_id: str, *, paused: bool) -> None:
+def pause_campaign(engine: Engine, campaign_id: str, *, paused: bool, actor: str | None = None) -> None:
     """Stop handing out the items of a campaign, or go on; what is in a rater's hands can still be submitted.
 
+    Args:
+        engine: From `open_database`.
+        campaign_id: Of the campaign.
+        paused: Whether to stop.
+        actor: Who does it, for the audit log, unless None.
+
     Raises:
         UnknownRecordError: If there is no such campaign.
         StorageError: If the database fails.
     """
-    _set(engine, campaign_id, paused_at=timestamp() if paused else None)
+    action = "pause campaign" if paused else "resume campaign"
+    _set(engine, campaign_id, actor, action, paused_at=timestamp() if paused else None)
 
 
-def delete_campaign(engine: Engine, campaign_id: str, *, deleted: bool = True) -> None:
+def delete_campaign(
+    engine: Engine, campaign_id: str, *, deleted: bool = True, actor: str | None = None
+) -> None:
     """Take a campaign out of circulation with everything in it, or bring it back; nothing is removed.
 
+    Args:
+        engine: From `open_database`.
+        campaign_id: Of the campaign.
+        deleted: False to bring it back.
+        actor: Who does it, for the audit log, unless None.
+
     Raises:
         UnknownRecordError: If there is no such campaign.
         StorageError: If the database fails.
     """
-    _set(engine, campaign_id, deleted_at=timestamp() if deleted else None)
+    action = "delete campaign" if deleted else "restore campaign"
+    _set(engine, campaign_id, actor, action, deleted_at=timestamp() if deleted else None)
 
 
 def list_campaigns(engine: Engine, *, deleted: bool = False) -> tuple[Campaign, ...]:
@@ -327,49 +348,18 @@ def _checked_guideline(text: str) -> str:
     return checked_text("guideline", text)
 
 
-def _write_questions(connection: Connection, campaign_id: str, asked: Sequence[Question]) -> None:
-    if asked:
-        connection.execute(
-            insert(questions),
-            [
-                {
-                    "campaign_id": campaign_id,
-                    "name": question.name,
-                    "position": position,
-                    "label": question.label,
-                    "hint": question.hint,
-                    "low": question.low,
-                    "high": question.high,
-                    "labels": json.dumps({str(key): label for key, label in question.labels.items()}),
-                }
-                for position, question in enumerate(asked)
-            ],
-        )
-
-
-def _set(engine: Engine, campaign_id: str, **values: str | None) -> None:
+def _set(engine: Engine, campaign_id: str, actor: str | None, action: str, **values: str | None) -> None:
     with writing(engine) as connection:
-        changed = connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(values))
-        if changed.rowcount == 0:
-            raise UnknownRecordError(f"there is no campaign {campaign_id!r}")
+        campaign = find_campaign(connection, campaign_id)
+        connection.execute(update(campaigns).where(campaigns.c.id == campaign.id).values(values))
+        record_act(connection, actor, action, campaign.id, {"name": campaign.name})
 
 
 def _campaign(connection: Connection, row: Row[Any]) -> Campaign:
-    asked = connection.execute(_ASKED, {"campaign_id": row.id})
     return Campaign(
         id=row.id,
         name=row.name,
-        questions=tuple(
-            Question(
-                name=one.name,
-                label=one.label,
-                hint=one.hint,
-                low=one.low,
-                high=one.high,
-                labels={int(key): label for key, label in json.loads(one.labels).items()},
-            )
-            for one in asked
-        ),
+        questions=read_questions(connection, row.id),
         guideline=row.guideline,
         guideline_version=row.guideline_version,
         overlap=row.overlap,

@@ -8,6 +8,11 @@ from sqlalchemy import Connection, bindparam, insert, select
 from annotations.errors import InvalidRecordError
 from annotations.schema import units
 
+ANOTHER_CUT: Final = (
+    "segmenter version {version!r} cut this caption into {before} units before and into {now} now, or at "
+    "other places; a segmenter that cuts differently needs another version"
+)
+"""What is wrong where a version cuts a caption in two ways."""
 _SPANS: Final = (
     select(units.c.start, units.c.end)
     .where(units.c.caption_sha256 == bindparam("sha256"), units.c.segmenter_version == bindparam("version"))
@@ -98,7 +103,4 @@ def ensure_units(
             ],
         )
     elif stored != list(spans):
-        raise InvalidRecordError(
-            f"segmenter version {version!r} cut this caption into {len(stored)} units before and into "
-            f"{len(spans)} now, or at other places; a segmenter that cuts differently needs another version"
-        )
+        raise InvalidRecordError(ANOTHER_CUT.format(version=version, before=len(stored), now=len(spans)))

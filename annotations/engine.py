@@ -75,6 +75,9 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
             if engine.dialect.name == "sqlite":
                 _switch_to_write_ahead_log(engine)
         _bring_up_to_date(engine)
+        with reading(engine) as connection:
+            # Stays open in the pool, by which others know that the database is in use.
+            connection.exec_driver_sql("SELECT version_num FROM alembic_version")
     except BaseException:
         engine.dispose()
         raise

@@ -1,38 +1,47 @@
-"""Ratings as CSV or JSON lines, corrected cuts as JSON lines, one by one so that memory is not a limit.
+"""Ratings and items as CSV, JSON lines or Parquet, corrected cuts as JSON lines; memory is not a limit.
 
-A spreadsheet runs a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return. In CSV such
-text gets an apostrophe in front, and so does text in which apostrophes come before one of those, so that
-taking one apostrophe away always gives the text back. JSON lines hold the text as it is.
+In CSV a cell that a spreadsheet would run has an apostrophe in front, see `annotations.spreadsheet`. JSON
+lines and Parquet hold the text as it is.
 """
 
 import csv
 import json
-import re
-from collections.abc import Callable
-from dataclasses import asdict, fields
-from typing import Final, TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, TextIO
 
 from sqlalchemy import Engine
 
 from annotations.errors import InvalidRecordError
-from annotations.revisions import Rating, ratings
+from annotations.export_rows import ITEM_COLUMNS, RATING_COLUMNS, item_rows, rating_rows
 from annotations.segmentations import read_segmentations
+from annotations.spreadsheet import guarded
 
 FORMATS: Final = ("csv", "jsonl")
+"""Formats that are written to a text stream."""
 
-_RUNS_IN_A_SPREADSHEET: Final = re.compile(r"'*[=+\-@\t\r]")
+_STRUCTURED: Final = ("json", "texts", "spans", "verdicts")
 
 
-def export_ratings(engine: Engine, stream: TextIO, *, format: str, all_revisions: bool = False) -> int:
+def export_ratings(
+    engine: Engine,
+    stream: TextIO,
+    *,
+    format: str,
+    campaign_id: str | None = None,
+    all_revisions: bool = False,
+) -> int:
     """Write ratings to a text stream, with the rater and all versions, in the order in which they were saved.
 
-    Each row has the attributes of `annotations.revisions.Rating` under their names. ``verdicts`` is a list of
-    objects with ``start``, ``end`` and ``verdict``; in CSV it is that list as JSON.
+    Each row has the columns `annotations.export_rows.RATING_COLUMNS`. Structured values are JSON, in CSV as
+    the text of a cell.
 
     Args:
         engine: From `open_database`.
         stream: Open for writing; for CSV opened with ``newline=""``.
         format: ``csv`` or ``jsonl``.
+        campaign_id: Only of this campaign, unless None.
         all_revisions: Whether to write every revision instead of the current ratings alone.
 
     Returns:
@@ -42,13 +51,78 @@ def export_ratings(engine: Engine, stream: TextIO, *, format: str, all_revisions
         InvalidRecordError: If there is no such format.
         StorageError: If the database fails; what was written until then stays in the stream.
     """
-    if format not in FORMATS:
-        raise InvalidRecordError(f"ratings can be exported as {' or '.join(FORMATS)}; got {format!r}")
-    write = _csv_writer(stream) if format == "csv" else _json_writer(stream)
+    pages = rating_rows(engine, campaign_id=campaign_id, all_revisions=all_revisions)
+    return _write(stream, format, RATING_COLUMNS, pages)
+
+
+def export_items(
+    engine: Engine, stream: TextIO, *, format: str, campaign_id: str | None = None, deleted: bool = False
+) -> int:
+    """Write items to a text stream, rated or not, in the order in which they were added.
+
+    Each row has the columns `annotations.export_rows.ITEM_COLUMNS`.
+
+    Args:
+        engine: From `open_database`.
+        stream: Open for writing; for CSV opened with ``newline=""``.
+        format: ``csv`` or ``jsonl``.
+        campaign_id: Only of this campaign, unless None.
+        deleted: Whether deleted ones are among them.
+
+    Returns:
+        How many items were written.
+
+    Raises:
+        InvalidRecordError: If there is no such format.
+        StorageError: If the database fails; what was written until then stays in the stream.
+    """
+    pages = item_rows(engine, campaign_id=campaign_id, deleted=deleted)
+    return _write(stream, format, ITEM_COLUMNS, pages)
+
+
+def export_parquet(
+    engine: Engine,
+    path: Path,
+    *,
+    what: str = "ratings",
+    campaign_id: str | None = None,
+    everything: bool = False,
+) -> int:
+    """Write ratings or items to a Parquet file.
+
+    Args:
+        engine: From `open_database`.
+        path: Of the file.
+        what: ``ratings`` or ``items``.
+        campaign_id: Only of this campaign, unless None.
+        everything: Whether every revision, or deleted items, are among them.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        StorageError: If the database fails.
+        OSError: If the file cannot be written. After either there may be half a file.
+    """
+    # pyarrow is heavy, and not needed for the other formats.
+    from annotations.arrow_files import ParquetRows
+
+    if what == "items":
+        columns, pages = ITEM_COLUMNS, item_rows(engine, campaign_id=campaign_id, deleted=everything)
+    else:
+        columns = RATING_COLUMNS
+        pages = rating_rows(engine, campaign_id=campaign_id, all_revisions=everything)
+    as_text = [name for name, kind in columns.items() if kind == "json"]
+    writer = ParquetRows(path, {name: "text" if kind == "json" else kind for name, kind in columns.items()})
     number = 0
-    for rating in ratings(engine, all_revisions=all_revisions):
-        write(rating)
-        number += 1
+    try:
+        for page in pages:
+            for row in page:
+                row.update({name: _json(row[name]) for name in as_text if row[name] is not None})
+            writer.write(page)
+            number += len(page)
+    finally:
+        writer.close()
     return number
 
 
@@ -75,25 +149,25 @@ def export_segmentations(engine: Engine, stream: TextIO) -> int:
     return number
 
 
-def _csv_writer(stream: TextIO) -> Callable[[Rating], object]:
+def _write(
+    stream: TextIO, format: str, columns: Mapping[str, str], pages: Iterator[Sequence[dict[str, Any]]]
+) -> int:
+    if format not in FORMATS:
+        raise InvalidRecordError(f"this can be exported as {' or '.join(FORMATS)}; got {format!r}")
+    structured = [name for name, kind in columns.items() if kind in _STRUCTURED]
     writer = csv.writer(stream)
-    names = [field.name for field in fields(Rating)]
-    writer.writerow(names)
-
-    def write(rating: Rating) -> None:
-        row = asdict(rating)
-        for name in ("answers", "battle", "verdicts"):
-            row[name] = None if row[name] is None else json.dumps(row[name])
-        writer.writerow([_cell(row[name]) for name in names])
-
-    return write
-
-
-def _json_writer(stream: TextIO) -> Callable[[Rating], object]:
-    return lambda rating: stream.write(json.dumps(asdict(rating), ensure_ascii=False) + "\n")
+    if format == "csv":
+        writer.writerow(columns)
+    number = 0
+    for page in pages:
+        for row in page:
+            if format == "csv":
+                row.update({name: _json(row[name]) for name in structured if row[name] is not None})
+                writer.writerow([guarded(row[name]) for name in columns])
+            else:
+                stream.write(_json({name: row[name] for name in columns}) + "\n")
+            number += 1
+    return number
 
 
-def _cell(value: object) -> object:
-    if isinstance(value, str) and _RUNS_IN_A_SPREADSHEET.match(value):
-        return "'" + value
-    return value
+_json: Final = json.JSONEncoder(ensure_ascii=False).encode

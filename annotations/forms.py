@@ -32,6 +32,8 @@ class NewRating:
         application_version: Of the program.
         comment: Free text, at most 10,000 characters.
         active_seconds: How long the rater worked on it, as the page counted; None where nothing did.
+        segmenter_version: Of the units that the rater saw; None where the page does not say. With it a form
+            that was open while the caption was cut anew is refused, however many units there are now.
     """
 
     item_id: str
@@ -43,6 +45,7 @@ class NewRating:
     application_version: str
     comment: str = ""
     active_seconds: float | None = None
+    segmenter_version: str | None = None
 
 
 def check_form(rating: NewRating) -> None:
@@ -74,6 +77,23 @@ def check_form(rating: NewRating) -> None:
         raise InvalidRecordError("a rating needs the versions of the guideline and of the application")
 
 
+def check_cut(item: Item, segmenter_version: str | None) -> None:
+    """Refuse verdicts on units that the caption no longer has.
+
+    Args:
+        item: As it is cut now.
+        segmenter_version: Of the units that were judged; None where nobody knows.
+
+    Raises:
+        InvalidRecordError: If the caption was cut anew since.
+    """
+    if segmenter_version not in (None, item.segmenter_version):
+        raise InvalidRecordError(
+            f"the caption of item {item.id} was cut anew by {item.segmenter_version!r} while a form on the "
+            f"units of {segmenter_version!r} was open; open the item again to judge the new units"
+        )
+
+
 def check_answers(connection: Connection, rating: NewRating, item: Item) -> tuple[Question, ...]:
     """Return the questions that an item asks, once the form is known to answer them.
 
@@ -85,6 +105,7 @@ def check_answers(connection: Connection, rating: NewRating, item: Item) -> tupl
     asked = BATTLE_QUESTIONS if item.kind == "battle" else campaign.questions
     if not item.is_cut and campaign.asks_verdicts:
         raise InvalidRecordError(f"item {item.id} has no units yet; open it again and submit then")
+    check_cut(item, rating.segmenter_version)
     if len(rating.verdicts) != (len(item.units) if campaign.asks_verdicts else 0):
         raise InvalidRecordError(
             f"item {item.id} has {len(item.units) if campaign.asks_verdicts else 0} units to be judged, and "

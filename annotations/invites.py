@@ -6,9 +6,11 @@ from typing import Final
 from sqlalchemy import Connection, Engine, exists, insert, select, update
 
 from annotations.accounts import add_person, check_role
+from annotations.audit import record_act
 from annotations.codes import draw_code, hasher, write_code
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError
+from annotations.raters import clean_name
 from annotations.schema import invites, raters, sessions, timestamp
 
 FIRST_ADMIN: Final = "admin"
@@ -25,6 +27,7 @@ def invite(
     *,
     role: str | None = None,
     valid_for: timedelta = DEFAULT_VALID_FOR,
+    actor: str | None = None,
     now: datetime | None = None,
 ) -> str:
     """Make a code with which a person can sign in until it expires, in as many browsers as they use.
@@ -34,6 +37,7 @@ def invite(
         name: Of the rater, who is written down if new. Ratings given under this name so far are theirs.
         role: ``rater``, ``adjudicator`` or ``admin``; None leaves it, and makes a new person a rater.
         valid_for: At most 366 days.
+        actor: Who does it, for the audit log, unless None.
         now: The time; the clock's when None.
 
     Returns:
@@ -58,6 +62,8 @@ def invite(
         if connection.scalar(select(raters.c.disabled_at).where(raters.c.id == rater_id)) is not None:
             raise InvalidRecordError(f"{name} is disabled; enable them first")
         _store(connection, rater_id, public, code_hash, valid_for, now or datetime.now(UTC))
+        details = {"name": clean_name(name), "role": role, "days": valid_for / timedelta(days=1)}
+        record_act(connection, actor, "invite person", rater_id, details)
     return write_code(public, secret)
 
 

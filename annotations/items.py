@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
 
+from annotations.audit import record_act
 from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.campaigns import find_campaign
 from annotations.cuts import checked_spans, checked_text, checked_version, ensure_units, stored_spans
@@ -252,32 +253,34 @@ def get_item(engine: Engine, item_id: str) -> Item:
         return find_item(connection, item_id)
 
 
-def delete_item(engine: Engine, item_id: str) -> None:
+def delete_item(engine: Engine, item_id: str, *, actor: str | None = None) -> None:
     """Take an item out of circulation; its ratings stay, and `add_item` or `restore_item` brings it back.
 
     Args:
         engine: From `open_database`.
         item_id: From `add_item` or `add_battle`.
+        actor: Who does it, for the audit log, unless None.
 
     Raises:
         UnknownRecordError: If there is no such item.
         StorageError: If the database fails.
     """
-    _set_deleted_at(engine, item_id, timestamp())
+    _set_deleted_at(engine, item_id, timestamp(), actor, "delete item")
 
 
-def restore_item(engine: Engine, item_id: str) -> None:
+def restore_item(engine: Engine, item_id: str, *, actor: str | None = None) -> None:
     """Bring a deleted item back with everything that was said of it.
 
     Args:
         engine: From `open_database`.
         item_id: From `add_item` or `add_battle`.
+        actor: Who does it, for the audit log, unless None.
 
     Raises:
         UnknownRecordError: If there is no such item.
         StorageError: If the database fails.
     """
-    _set_deleted_at(engine, item_id, None)
+    _set_deleted_at(engine, item_id, None, actor, "restore item")
 
 
 def find_item(connection: Connection, item_id: str) -> Item:
@@ -341,8 +344,8 @@ def _item(connection: Connection, row: Row[tuple[object, ...]]) -> Item:
     )
 
 
-def _set_deleted_at(engine: Engine, item_id: str, moment: str | None) -> None:
+def _set_deleted_at(engine: Engine, item_id: str, moment: str | None, actor: str | None, action: str) -> None:
     with writing(engine) as connection:
-        changed = connection.execute(update(items).where(items.c.id == item_id).values(deleted_at=moment))
-        if changed.rowcount == 0:
-            raise UnknownRecordError(f"there is no item {item_id!r}")
+        item = find_item(connection, item_id)
+        connection.execute(update(items).where(items.c.id == item_id).values(deleted_at=moment))
+        record_act(connection, actor, action, item_id, {"caption": item.caption[:80]})

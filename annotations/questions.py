@@ -1,14 +1,25 @@
 """The scales that a campaign asks, ready-made sets of them, and what a battle asks."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from sqlalchemy import Connection, bindparam, insert, select
+
 from annotations.cuts import checked_text
 from annotations.errors import InvalidRecordError
+from annotations.schema import questions
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+_ASKED: Final = (
+    select(questions)
+    .where(questions.c.campaign_id == bindparam("campaign_id"))
+    .order_by(questions.c.position)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,3 +114,41 @@ def check_questions(asked: Sequence[Question]) -> None:
                 raise InvalidRecordError(
                     f"question {question.name!r} has a label for {value}, which is not one of its answers"
                 )
+
+
+def write_questions(connection: Connection, campaign_id: str, asked: Sequence[Question]) -> None:
+    """Write down the checked scales of a campaign, in an open transaction, in place of those it had."""
+    connection.execute(questions.delete().where(questions.c.campaign_id == campaign_id))
+    if asked:
+        connection.execute(
+            insert(questions),
+            [
+                {
+                    "campaign_id": campaign_id,
+                    "name": question.name,
+                    "position": position,
+                    "label": question.label,
+                    "hint": question.hint,
+                    "low": question.low,
+                    "high": question.high,
+                    "labels": json.dumps({str(key): label for key, label in question.labels.items()}),
+                }
+                for position, question in enumerate(asked)
+            ],
+        )
+
+
+def read_questions(connection: Connection, campaign_id: str) -> tuple[Question, ...]:
+    """Read the scales of a campaign in order, in an open transaction."""
+    asked = connection.execute(_ASKED, {"campaign_id": campaign_id})
+    return tuple(
+        Question(
+            name=one.name,
+            label=one.label,
+            hint=one.hint,
+            low=one.low,
+            high=one.high,
+            labels={int(key): label for key, label in json.loads(one.labels).items()},
+        )
+        for one in asked
+    )

@@ -22,7 +22,7 @@ from annotations.schema import (
     verdicts,
 )
 
-_ROWS_AT_ONCE: Final = 500
+_ROWS_AT_ONCE: Final = 1000
 
 _BY_NONCE: Final = select(revisions.c.id).where(revisions.c.nonce == bindparam("nonce"))
 
@@ -132,20 +132,49 @@ def ratings(
         InvalidRecordError: If the rater's name is empty, too long or holds control characters.
         StorageError: If the database fails.
     """
-    table = revisions if all_revisions else current_ratings
     with reading(engine) as connection:
-        query = _select(table).order_by(table.c.created_at, table.c.rater_id, table.c.receipt)
-        if not all_revisions:
-            query = query.where(items.c.deleted_at.is_(None))
-        if campaign_id is not None:
-            query = query.where(items.c.campaign_id == campaign_id)
-        if item_id is not None:
-            query = query.where(table.c.item_id == item_id)
-        if rater is not None:
-            query = query.where(table.c.rater_id == find_rater(connection, rater))
-        with connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query) as rows:
-            for part in rows.partitions():
-                yield from _complete(connection, part)
+        rater_id = None if rater is None else find_rater(connection, rater) or ""
+        for page in rating_pages(
+            connection,
+            campaign_id=campaign_id,
+            item_id=item_id,
+            rater_id=rater_id,
+            all_revisions=all_revisions,
+        ):
+            yield from page
+
+
+def rating_pages(
+    connection: Connection,
+    *,
+    campaign_id: str | None = None,
+    item_id: str | None = None,
+    rater_id: str | None = None,
+    all_revisions: bool = False,
+) -> Iterator[list[Rating]]:
+    """Read ratings some hundreds at a time in an open transaction, as `ratings` does one by one.
+
+    Only ids are put into order; what belongs to them is read page by page over primary keys, so that neither
+    the database nor this process ever sorts or holds captions.
+    """
+    table = revisions if all_revisions else current_ratings
+    query = select(table.c.id).order_by(table.c.created_at, table.c.rater_id, table.c.receipt)
+    if not all_revisions or campaign_id is not None:
+        query = query.join(items, items.c.id == table.c.item_id)
+    if not all_revisions:
+        query = query.where(items.c.deleted_at.is_(None))
+    if campaign_id is not None:
+        query = query.where(items.c.campaign_id == campaign_id)
+    if item_id is not None:
+        query = query.where(table.c.item_id == item_id)
+    if rater_id is not None:
+        query = query.where(table.c.rater_id == rater_id)
+    # An option of the query: as one of the connection it would slow the others down as well.
+    with connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found:
+        for part in found.scalars().partitions():
+            place = {revision_id: number for number, revision_id in enumerate(part)}
+            rows = connection.execute(_select(revisions).where(revisions.c.id.in_(part))).all()
+            yield list(_complete(connection, sorted(rows, key=lambda row: place[row.id])))
 
 
 def find_by_nonce(connection: Connection, nonce: str) -> Rating | None:
@@ -204,30 +233,24 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rati
         return
     scales: dict[str, dict[str, int]] = {}
     for revision_id, question, value in connection.execute(
-        select(answers.c.revision_id, answers.c.question, answers.c.value).where(
-            answers.c.revision_id.in_(ids)
-        )
-    ):
+        select(answers.c.revision_id, answers.c.question, answers.c.value)
+        .where(answers.c.revision_id.in_(ids))
+        .order_by(answers.c.question)
+    ).all():
         scales.setdefault(revision_id, {})[question] = value
-    said: dict[str, list[Verdict]] = {}
-    cut = (
-        select(revisions.c.id, units.c.start, units.c.end, verdicts.c.verdict)
-        .join(items, items.c.id == revisions.c.item_id)
-        .join(
-            units,
-            and_(
-                units.c.caption_sha256 == items.c.caption_sha256,
-                units.c.segmenter_version == revisions.c.segmenter_version,
-            ),
+    judged = [row for row in rows if row.asks_verdicts and not row.withdrawn and row.segmenter_version]
+    cuts = _cuts(connection, {(row.caption_sha256, row.segmenter_version) for row in judged})
+    given: dict[str, dict[int, str]] = {}
+    for revision_id, start, verdict in connection.execute(
+        select(verdicts.c.revision_id, verdicts.c.start, verdicts.c.verdict).where(
+            verdicts.c.revision_id.in_([row.id for row in judged])
         )
-        .outerjoin(
-            verdicts, and_(verdicts.c.revision_id == revisions.c.id, verdicts.c.start == units.c.start)
-        )
-        .where(revisions.c.id.in_([row.id for row in rows if row.asks_verdicts]), ~revisions.c.withdrawn)
-        .order_by(units.c.start)
-    )
-    for revision_id, start, end, verdict in connection.execute(cut):
-        said.setdefault(revision_id, []).append(Verdict(start, end, verdict))
+    ).all():
+        given.setdefault(revision_id, {})[start] = verdict
+    said = {}
+    for row in judged:
+        spans, mine = cuts.get((row.caption_sha256, row.segmenter_version), ()), given.get(row.id, {})
+        said[row.id] = tuple([Verdict(start, end, mine.get(start)) for start, end in spans])
     for row in rows:
         yield Rating(
             rating_id=row.id,
@@ -248,7 +271,7 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rati
             receipt=row.receipt,
             withdrawn=row.withdrawn,
             answers=scales.get(row.id, {}),
-            verdicts=tuple(said.get(row.id, ())),
+            verdicts=said.get(row.id, ()),
             comment=row.comment,
             caption_sha256=row.caption_sha256 or "",
             segmenter_version=row.segmenter_version or "",
@@ -258,3 +281,19 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rati
             active_seconds=row.active_seconds,
             saved_at=row.created_at,
         )
+
+
+def _cuts(
+    connection: Connection, wanted: set[tuple[str, str]]
+) -> dict[tuple[str, str], list[tuple[int, int]]]:
+    """Read how versions cut captions: start and end of each unit by the caption's SHA-256 and the version."""
+    found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    query = (
+        select(units)
+        .where(units.c.caption_sha256.in_({caption_sha256 for caption_sha256, _ in wanted}))
+        .order_by(units.c.start)
+    )
+    for caption_sha256, version, start, end in connection.execute(query).all():
+        if (caption_sha256, version) in wanted:
+            found.setdefault((caption_sha256, version), []).append((start, end))
+    return found

@@ -181,6 +181,19 @@ scores = Table(
     time_column("created_at"),
 )
 
+# Why an item has no score of a model. A row stands until the item is cut in another way, somebody asks for
+# another try, or there is a score after all; until then nobody tries again.
+score_failures = Table(
+    "score_failures",
+    metadata,
+    Column("item_id", ForeignKey("items.id"), primary_key=True),
+    Column("metric", String(60), primary_key=True),
+    Column("model_sha256", String(64), primary_key=True),
+    Column("segmenter_version", String(120), nullable=False),
+    Column("reason", Text, nullable=False),
+    time_column("created_at"),
+)
+
 raters = Table(
     "raters",
     metadata,

@@ -100,18 +100,15 @@ def save_scores(
         UnknownRecordError: If there is no such item.
         StorageError: If the database fails.
     """
-    for name, value in (("score", score), ("similarity", similarity)):
-        if value is not None and not math.isfinite(value):
-            raise InvalidRecordError(
-                f"the {name} of item {item_id} is {value}; only a finite number can be kept"
-            )
-    for name, text in (("metric", metric), ("model", model), ("model_sha256", model_sha256)):
-        if not text:
-            raise InvalidRecordError(f"the score of item {item_id} needs a {name}")
-    try:
-        encoded = None if curve is None else json.dumps(dict(curve), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidRecordError(f"the curve of item {item_id} must be a JSON object: {error}") from error
+    encoded = check_score(
+        item_id,
+        metric=metric,
+        model=model,
+        model_sha256=model_sha256,
+        score=score,
+        similarity=similarity,
+        curve=curve,
+    )
     row: dict[str, object] = {
         "model": model,
         "score": float(score),
@@ -125,6 +122,35 @@ def save_scores(
         same = and_(*(scores.c[name] == value for name, value in key.items()))
         if connection.execute(update(scores).where(same).values(row)).rowcount == 0:
             connection.execute(insert(scores).values(**key, **row))
+
+
+def check_score(
+    item_id: str,
+    *,
+    metric: str,
+    model: str,
+    model_sha256: str,
+    score: float,
+    similarity: float | None,
+    curve: Mapping[str, Any] | None,
+) -> str | None:
+    """Refuse a score that cannot be kept, and return its curve as JSON, or None where there is none.
+
+    Raises:
+        InvalidRecordError: If a number is not finite, a name is empty, or the curve is no JSON object.
+    """
+    for name, value in (("score", score), ("similarity", similarity)):
+        if value is not None and not math.isfinite(value):
+            raise InvalidRecordError(
+                f"the {name} of item {item_id} is {value}; only a finite number can be kept"
+            )
+    for name, text in (("metric", metric), ("model", model), ("model_sha256", model_sha256)):
+        if not text:
+            raise InvalidRecordError(f"the score of item {item_id} needs a {name}")
+    try:
+        return None if curve is None else json.dumps(dict(curve), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidRecordError(f"the curve of item {item_id} must be a JSON object: {error}") from error
 
 
 def load_curve(engine: Engine, item_id: str, *, metric: str, model_sha256: str) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
 from annotations.accounts import Account, end_sessions
+from annotations.audit import record_act
 from annotations.engine import reading, writing
 from annotations.errors import SignInRefusedError
 from annotations.schema import raters, sessions, timestamp
@@ -73,12 +74,15 @@ def sign_out(engine: Engine, token: str | None, *, now: datetime | None = None) 
         )
 
 
-def sign_out_everywhere(engine: Engine, rater_id: str, *, now: datetime | None = None) -> int:
+def sign_out_everywhere(
+    engine: Engine, rater_id: str, *, actor: str | None = None, now: datetime | None = None
+) -> int:
     """End all sessions of a person.
 
     Args:
         engine: From `open_database`.
         rater_id: Who.
+        actor: Who does it, for the audit log, unless None.
         now: The time; the clock's when None.
 
     Returns:
@@ -89,7 +93,10 @@ def sign_out_everywhere(engine: Engine, rater_id: str, *, now: datetime | None =
     """
     moment = timestamp(now)
     with writing(engine) as connection:
-        return end_sessions(connection, rater_id, moment)
+        ended = end_sessions(connection, rater_id, moment)
+        name = connection.scalar(select(raters.c.name).where(raters.c.id == rater_id))
+        record_act(connection, actor, "sign out person", rater_id, {"name": name, "sessions": ended})
+    return ended
 
 
 def sign_in_as(engine: Engine, rater_id: str, *, now: datetime | None = None) -> str:

@@ -144,8 +144,11 @@ def copy_rows(source: Connection, target: Connection) -> None:
         target: In a transaction that writes, with the same tables and no rows in them.
     """
     for table in metadata.sorted_tables:
+        # Rows that others of the same table point at come first: a battle's captions before the battle.
+        own = [key.parent for key in table.foreign_keys if key.column.table is table]
         found = source.execute(
-            select(table), execution_options={"stream_results": True, "yield_per": _ROWS_AT_ONCE}
+            select(table).order_by(*(column.is_not(None) for column in own)),
+            execution_options={"stream_results": True, "yield_per": _ROWS_AT_ONCE},
         )
         for some in found.mappings().partitions():
             target.execute(insert(table), [dict(row) for row in some])

@@ -36,6 +36,7 @@ from annotations.schema import (
     timestamp,
     verdicts,
 )
+from annotations.verdict_mapping import map_verdicts
 
 # Built once rather than for every rating: while one writer builds a statement, the others wait.
 _ADD_REVISION: Final = insert(revisions)
@@ -233,17 +234,19 @@ def undo_rating(
                 ~revisions.c.withdrawn,
             )
         )
+        again = None if before is None else read_rating(connection, before)
         receipt = _append(
             connection,
             item_id,
             rater_id,
             now=now,
             nonce=new_id(),
-            comment="" if before is None else read_rating(connection, before).comment,
+            comment="" if again is None else again.comment,
             guideline_version=current.guideline_version,
             application_version=application_version,
-            segmenter_version=current.segmenter_version,
-            withdrawn=before is None,
+            # Of the units that the verdicts are on: the caption may have been cut anew in between.
+            segmenter_version=current.segmenter_version if again is None else again.segmenter_version or None,
+            withdrawn=again is None,
         )
         if before is None:
             free(connection, item_id, rater_id, now=now)
@@ -259,7 +262,7 @@ def undo_rating(
                 )
         content = {
             "answers": undone.answers,
-            "verdicts": [verdict.verdict for verdict in undone.verdicts],
+            "verdicts": _draft_verdicts(undone, find_item(connection, item_id)),
             "comment": undone.comment,
         }
         connection.execute(_DROP_DRAFT, {"own_item": item_id, "own_rater": rater_id})
@@ -269,6 +272,13 @@ def undo_rating(
             )
         )
     return receipt
+
+
+def _draft_verdicts(undone: Rating, item: Item) -> list[str | None]:
+    """Return the verdicts of a rating for a form, which has one for each unit as the caption is cut now."""
+    if undone.segmenter_version == item.segmenter_version:
+        return [verdict.verdict for verdict in undone.verdicts]
+    return list(map_verdicts(undone.verdicts, [(unit.start, unit.end) for unit in item.units]).verdicts)
 
 
 def _current(connection: Connection, rater: str, item_id: str) -> tuple[str, Row[Any]]:

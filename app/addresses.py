@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.answers import FormError, read_item_id, read_text
@@ -43,7 +44,7 @@ class NamedItem:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ViewSettings:
     """How a caption is looked at; None for what the address does not say.
 
     Attributes:
@@ -57,7 +58,7 @@ class Settings:
     threshold: float | None
 
 
-def read_settings(context: AppContext, payload: object) -> Settings:
+def read_settings(context: AppContext, payload: object) -> ViewSettings:
     """Read the settings out of an address.
 
     Args:
@@ -81,7 +82,7 @@ def read_settings(context: AppContext, payload: object) -> Settings:
         threshold = math.nan
     if threshold is not None and not 0 <= threshold <= MAX_THRESHOLD:
         raise FormError(f"The link's dip threshold is no number from 0 to {MAX_THRESHOLD}.")
-    return Settings(model or None, segmenter or None, threshold)
+    return ViewSettings(model or None, segmenter or None, threshold)
 
 
 def store_link(context: AppContext, shown: Inspection) -> str:
@@ -123,11 +124,10 @@ def open_item(context: AppContext, payload: object, account: Account | None) -> 
 
     name = read_text(payload, "item")
     if name.startswith(_EXAMPLE):
-        for named in named_examples():
-            if named.name == name:
-                path = next(one.path for one in load_examples() if _stem(one.image) in name)
-                return named, read_image(path)
-        raise FormError("The link names an example that is not here.")
+        if name not in (known := _examples_by_name()):
+            raise FormError("The link names an example that is not here.")
+        named, path = known[name]
+        return named, read_image(path)
     item_id = read_item_id(payload)
     try:
         item = get_item(context.engine, item_id)
@@ -189,19 +189,21 @@ def recognise(context: AppContext, shown: Inspection, opened: NamedItem | None) 
     return shown
 
 
-@cache
 def named_examples() -> tuple[NamedItem, ...]:
     """Return the examples with both of their captions."""
+    return tuple(named for named, _ in _examples_by_name().values())
+
+
+@cache
+def _examples_by_name() -> dict[str, tuple[NamedItem, Path]]:
+    """Return the examples with both of their captions and their image file."""
     from app.pictures import pixel_sha256
     from specs_core.images import read_image
 
-    named = []
+    found = {}
     for example in load_examples():
         sha256 = pixel_sha256(read_image(example.path))
         for kind, caption in (("true", example.caption), ("false", example.false_caption)):
-            named.append(NamedItem(f"{_EXAMPLE}{_stem(example.image)}-{kind}", sha256, caption))
-    return tuple(named)
-
-
-def _stem(filename: str) -> str:
-    return filename.rsplit(".", 1)[0]
+            name = f"{_EXAMPLE}{Path(example.image).stem}-{kind}"
+            found[name] = NamedItem(name, sha256, caption), example.path
+    return found

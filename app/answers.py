@@ -15,7 +15,7 @@ MAX_COMMENT_CHARACTERS: Final = 2000
 VERDICTS: Final = ("supported", "hallucinated", "unsure")
 
 # Of the image: value to begin with, lowest, highest.
-_ZOOM: Final = {"scale": (1.0, 1.0, 8.0), "x": (0.0, -1e5, 1e5), "y": (0.0, -1e5, 1e5)}
+_ZOOM: Final = {"scale": (1.0, 1.0, 8.0), "x": (0.0, -4.0, 4.0), "y": (0.0, -4.0, 4.0)}
 _NONCE = re.compile(r"[0-9A-Za-z_-]{8,120}")
 _ID = re.compile(r"[0-9a-f]{32}")
 # Half an emoji at the end of what was pasted must not cost a rater the whole form.
@@ -35,7 +35,7 @@ class Answers:
         answers: Whole numbers by the name of the question; what is missing is not answered yet.
         comment: Free text, at most 2,000 characters.
         cursor: Number of the row that the rater is at, from 0.
-        zoom: Scale and offsets in pixels with which the image is looked at.
+        zoom: Scale of the image, and its offsets in fractions of the shown width and height.
         seconds: How long the rater has worked on it, at most a day.
     """
 

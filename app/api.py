@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from specs_core.encoder import Encoder
     from specs_core.images import LoadedImage
+    from specs_core.text_features import FloatArray
 
 NAMES = ("segment", "curve", "attribute")
 
@@ -94,9 +95,14 @@ def _image(value: object) -> "LoadedImage":
     return load_image(path)
 
 
-def _encoder(context: "AppContext", model: object) -> "Encoder":
+def _encoded(
+    context: "AppContext", image: object, model: object
+) -> tuple["Encoder", "FloatArray", tuple[str, ...]]:
+    """Return the chosen model, the image's features (D,) by it, and what is to be said of the image."""
+    loaded = _image(image)
     choice = _one_of(model, "model", (CUSTOM_MODEL, *CHECKPOINTS))
-    return context.encoders.get(chosen_checkpoint(context.settings, choice).name)
+    encoder = context.encoders.get(chosen_checkpoint(context.settings, choice).name)
+    return encoder, encoder.image_features([loaded.image])[0], loaded.notes
 
 
 def segment_caption(context: "AppContext", caption: object, segmenter: object) -> list[dict[str, Any]]:
@@ -137,9 +143,7 @@ def curve_of(
     cut = _number(threshold, "threshold", lowest=0.0)
     if not isinstance(leave_one_out, bool):
         raise ConfigError(f"leave_one_out has to be true or false, got {_kind(leave_one_out)}")
-    loaded = _image(image)
-    encoder = _encoder(context, model)
-    features = encoder.image_features([loaded.image])[0]
+    encoder, features, about_image = _encoded(context, image, model)
     units = segment(text, segmenter=cutter)
     curve = curve_of_units(
         encoder, features, units, segmenter=cutter, segmenter_version=segmenter_version(cutter)
@@ -147,7 +151,7 @@ def curve_of(
     record = curve_record(curve, encoder, threshold=cut)
     if leave_one_out:
         record = with_leave_one_out(record, without_each(encoder, features, curve))
-    return {**record, "notes": [*loaded.notes, *notes]}
+    return {**record, "notes": [*about_image, *notes]}
 
 
 def attribute_words(
@@ -177,21 +181,20 @@ def attribute_words(
         raise ConfigError(f"start_layer has to be a whole number, got {layer:g}")
     below = _number(epsilon, "epsilon")
     chosen_mode = _one_of(mode, "mode", _MODES)
-    loaded = _image(image)
-    encoder = _encoder(context, model)
+    encoder, features, about_image = _encoded(context, image, model)
     # Imported here: the page must be up before torch is.
     from specs_core.attribution import attribute
 
     found = attribute(
         encoder,
-        encoder.image_features([loaded.image])[0],
+        features,
         text,
         template=before,
         start_layer=int(layer),
         epsilon=below,
         mode="threshold" if chosen_mode == "threshold" else "most_negative",
     )
-    return {**found.as_dict(), "provenance": encoder.provenance(), "notes": [*loaded.notes, *notes]}
+    return {**found.as_dict(), "provenance": encoder.provenance(), "notes": [*about_image, *notes]}
 
 
 def answer_wrong_arguments(blocks: gr.Blocks) -> Callable[[Request, Exception], Response]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from app.answers import FormError, as_form
 from app.inspection import Inspection
 from app.shown import encoder_of
-from app.views.curve import signed
 from app.what_if import changed_units, read_rows
+from specs_core.report.wording import signed
 
 if TYPE_CHECKING:
     from app.context import AppContext

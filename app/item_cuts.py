@@ -10,8 +10,6 @@ from annotations.items import cut_item
 from specs_core.curve import DEFAULT_SEGMENTER
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from annotations.items import Item
     from app.context import AppContext
 
@@ -42,7 +40,7 @@ def ensure_cut(context: AppContext, item: Item) -> Item:
     if item.is_cut:
         return item
     version, (pieces,) = cut_captions([item.caption])
-    return store_cut(context.engine, item, pieces, version=version)
+    return cut_item(context.engine, item.id, pieces, segmenter_version=version)
 
 
 def cut_captions(captions: Sequence[str]) -> tuple[str, list[Pieces]]:
@@ -66,8 +64,3 @@ def cut_captions(captions: Sequence[str]) -> tuple[str, list[Pieces]]:
             for units in segment_many(captions, segmenter=DEFAULT_SEGMENTER)
         ]
     return version, cut
-
-
-def store_cut(engine: Engine, item: Item, pieces: Pieces, *, version: str) -> Item:
-    """Write the units of an item down, and return it as it is cut now: by whoever came first."""
-    return cut_item(engine, item.id, pieces, segmenter_version=version)

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from annotations.items import get_item
 from annotations.scores import load_curve, scores_and_ratings
+from app.item_cuts import ensure_cut
 from app.stored_scores import METRIC, store_record
 from specs_core.checkpoints import resolve
+from specs_core.errors import ImageError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
+    from annotations.items import Item
     from app.context import AppContext
+    from app.pictures import PictureStore
     from specs_core.encoder import Encoder
+    from specs_core.segmentation.units import DetailUnit
+
+
+class MissingImageError(ImageError):
+    """The image of an item of which there is no file."""
 
 
 def score_item(context: AppContext, item_id: str, encoder: Encoder) -> dict[str, Any]:
@@ -29,26 +40,46 @@ def score_item(context: AppContext, item_id: str, encoder: Encoder) -> dict[str,
     """
     # Imported here: the page must be up before torch is.
     from specs_core.curve import curve_of_units, curve_record
-    from specs_core.errors import ImageError
-    from specs_core.images import read_image
-    from specs_core.segmentation.units import DetailUnit
 
-    item = get_item(context.engine, item_id)
-    path = context.pictures.find(item.image_id)
-    if path is None:
-        raise ImageError(
-            f"The image of this caption is missing from the data folder (image {item.image_id})."
-        )
+    item = ensure_cut(context, get_item(context.engine, item_id))
     curve = curve_of_units(
         encoder,
-        encoder.image_features([read_image(path)])[0],
-        tuple(DetailUnit(unit.text, unit.start, unit.end) for unit in item.units),
+        encoder.image_features([item_picture(context.pictures, item.image_id)])[0],
+        item_units(item),
         segmenter="stored",
         segmenter_version=item.segmenter_version,
     )
     record = curve_record(curve, encoder)
     store_record(context.engine, item_id, record, weights_sha256=encoder.weights_sha256)
     return record
+
+
+def item_picture(pictures: PictureStore, image_id: str) -> Image.Image:
+    """Return the image of an item as the metric sees it.
+
+    Args:
+        pictures: The stored images.
+        image_id: Of the image.
+
+    Raises:
+        MissingImageError: If there is no file of it.
+        ImageError: If the file cannot be read.
+    """
+    from specs_core.images import read_image
+
+    path = pictures.find(image_id)
+    if path is None:
+        raise MissingImageError(
+            f"The image of this caption is missing from the data folder (image {image_id})."
+        )
+    return read_image(path)
+
+
+def item_units(item: Item) -> tuple[DetailUnit, ...]:
+    """Return the units of an item as the metric takes them."""
+    from specs_core.segmentation.units import DetailUnit
+
+    return tuple(DetailUnit(unit.text, unit.start, unit.end) for unit in item.units)
 
 
 def stored_curve(context: AppContext, item_id: str) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from annotations.errors import (
     AnnotationError,
     InvalidRecordError,
     ItemFullError,
+    LastAdminError,
     NonceReusedError,
     UnknownRecordError,
 )
@@ -33,6 +34,7 @@ _STATUS: Final[tuple[tuple[type[Exception], int], ...]] = (
     (UnknownRecordError, 404),
     (ItemFullError, 409),
     (NonceReusedError, 409),
+    (LastAdminError, 409),
     (InvalidRecordError, 400),
     (AnnotationError, 503),
     (SpecsError, 422),

@@ -1,11 +1,15 @@
-"""The upload fields for images."""
+"""The upload fields for images, and what is told of an image that cannot be used."""
 
 from __future__ import annotations
 
+import html
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ListFiles
+
+from specs_core.errors import ImageError
 
 
 class PictureInput(gr.Image):
@@ -34,3 +38,55 @@ class PicturesInput(gr.File):
         if payload is None:
             return []
         return [file.path for file in (payload if isinstance(payload, ListFiles) else [payload])]
+
+
+def picture_input(*, elem_id: str, height: int) -> PictureInput:
+    """Lay out the field for one image.
+
+    Args:
+        elem_id: The element's id.
+        height: In CSS pixels.
+    """
+    return PictureInput(
+        label="Image",
+        show_label=False,
+        type="filepath",
+        image_mode=None,
+        format="png",
+        sources=["upload", "clipboard", "webcam"],
+        height=height,
+        elem_id=elem_id,
+        placeholder="Drop an image here\n- or -\nClick to choose one (JPEG, PNG or WEBP)",
+        buttons=["fullscreen"],
+    )
+
+
+def checked_image(path: str | None) -> Any:
+    """Empty a field whose image cannot be used, and say why; otherwise leave it as it is.
+
+    Args:
+        path: The uploaded file, or None.
+    """
+    return gr.skip() if path is None or _is_usable(path) else None
+
+
+def checked_images(paths: list[str]) -> Any:
+    """Take the images that cannot be used out of a field, and say why for each.
+
+    Args:
+        paths: The uploaded files.
+    """
+    kept = [path for path in paths if _is_usable(path, name=Path(path).name)]
+    return gr.skip() if len(kept) == len(paths) else kept or None
+
+
+def _is_usable(path: str, *, name: str = "") -> bool:
+    from specs_core.images import read_image
+
+    try:
+        read_image(path)
+    except ImageError as error:
+        text = f"{name}: {error}" if name else str(error)
+        gr.Warning(html.escape(text), title="This image cannot be used", duration=12)
+        return False
+    return True

@@ -1,8 +1,13 @@
-"""The images that belong to stored items: one file per image id, without metadata."""
+"""The images that belong to stored items: one file per image id, without metadata.
+
+What an import brings lies under ``originals`` until somebody wants to see it. Only the file that is made from
+it is ever served: upright, and without position, camera and comments.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import tempfile
@@ -12,6 +17,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
+ORIGINALS = "originals"
+"""Folder beside the images in which imported files lie as they came, named by their image id alone."""
+
+_LOG = logging.getLogger("specs_lens")
 _IMAGE_ID = re.compile(r"[0-9a-f]{8,64}")
 # Above this many pixels a lossless file would be tens of megabytes; at quality 95 the eye sees no difference.
 _LOSSLESS_PIXELS = 2_000_000
@@ -41,7 +50,7 @@ class PictureStore:
             ValueError: If ``image_id`` is not lower-case hexadecimal.
             OSError: If the folder cannot be written.
         """
-        existing = self.find(image_id)
+        existing = self._stored(image_id)
         if existing is not None:
             return existing
         lossless = image.width * image.height <= _LOSSLESS_PIXELS
@@ -63,9 +72,16 @@ class PictureStore:
     def find(self, image_id: str) -> Path | None:
         """Return the file of an image, or None where there is none.
 
+        An imported image is made into one here, the first time that it is asked for; then the original goes.
+
         Raises:
             ValueError: If ``image_id`` is not lower-case hexadecimal.
+            ImageError: If the original is damaged or no picture that can be read; it stays where it is.
+            OSError: If the file cannot be written.
         """
+        return self._stored(image_id) or self._from_original(image_id)
+
+    def _stored(self, image_id: str) -> Path | None:
         if not _IMAGE_ID.fullmatch(image_id):
             raise ValueError(f"not an image id: {image_id!r}; expected 8 to 64 hexadecimal digits")
         for suffix in ("png", "jpg"):
@@ -73,6 +89,28 @@ class PictureStore:
             if path.is_file():
                 return path
         return None
+
+    def _from_original(self, image_id: str) -> Path | None:
+        original = self._folder / ORIGINALS / image_id
+        if original.is_file():
+            from specs_core.errors import ImageError
+            from specs_core.images import read_image
+
+            try:
+                image = read_image(original)
+            except ImageError:
+                # Two may ask at once: then the other one has made the file and taken the original away.
+                if (made := self._stored(image_id)) is None:
+                    raise
+                return made
+            path = self.save(image_id, image)
+            try:
+                original.unlink(missing_ok=True)
+            except OSError as error:
+                _LOG.warning("the original of image %s cannot be removed: %s", image_id, error.strerror)
+            return path
+        # Taken away between the two looks.
+        return self._stored(image_id)
 
     @staticmethod
     def url(image_id: str) -> str:

@@ -11,6 +11,7 @@ from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.campaigns import Campaign, get_campaign, list_campaigns
 from annotations.drafts import save_draft as store_draft
 from annotations.errors import UnknownRecordError
+from annotations.forms import NewRating, check_cut
 from annotations.gold import check_gold, get_gold
 from annotations.images import get_image
 from annotations.items import Item, get_item
@@ -18,7 +19,7 @@ from annotations.own_work import pace, submissions
 from annotations.questions import Question
 from annotations.reveals import record_reveal, revealed_at
 from annotations.revisions import Rating, ratings
-from annotations.store import NewRating, save_rating, undo_rating
+from annotations.store import save_rating, undo_rating
 from app.answers import (
     MAX_COMMENT_CHARACTERS,
     Answers,
@@ -34,7 +35,7 @@ from app.inspection import store_item
 from app.item_cuts import ensure_cut
 from app.item_scores import curve_view, score_item, stored_curve
 from app.markdown import to_html
-from app.rating_forms import asked_of, form_content, question_view, resumed, to_page
+from app.rating_forms import asked_of, form_content, question_view, resumed, stale_note, to_page
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -183,8 +184,9 @@ def save_draft(context: AppContext, rater: str, payload: object) -> dict[str, An
         AnnotationError: If there is no such item or the database fails.
     """
     item, _, asked, unit_count = _read_item(context, rater, payload)
-    flipped = _flipped(context, rater, item)
-    given = form_content(as_form(payload).get("content"), kind=item.kind, flipped=flipped)
+    content = as_form(payload).get("content")
+    check_cut(item, read_text(content, "segmenter_version") or None)
+    given = form_content(content, kind=item.kind, flipped=_flipped(context, rater, item))
     answers = read_answers(given, questions=asked, unit_count=unit_count)
     return {"saved_at": store_draft(context.engine, rater, item.id, answers.to_json())}
 
@@ -224,6 +226,7 @@ def submit(context: AppContext, rater: str, payload: object) -> dict[str, Any]:
             guideline_version=str(campaign.guideline_version),
             application_version=_VERSION,
             active_seconds=answers.seconds or None,
+            segmenter_version=read_text(payload, "segmenter_version") or None,
         ),
     )
     return {"receipt": receipt.number, "saved_at": receipt.saved_at, **_feedback(context, item, answers)}
@@ -332,6 +335,7 @@ def _form_view(context: AppContext, rater: str, assignment: Assignment) -> dict[
         "sides": assignment.sides,
         "questions": [question_view(question) for question in asked],
         "asks_verdicts": unit_count > 0,
+        "segmenter_version": item.segmenter_version,
         "guideline": {"version": campaign.guideline_version, "html": to_html(campaign.guideline)},
         "draft": None if draft is None else to_page(draft, kind=item.kind, flipped=assignment.flipped),
         "saved_at": assignment.draft_saved_at if draft is not None else None,
@@ -341,7 +345,7 @@ def _form_view(context: AppContext, rater: str, assignment: Assignment) -> dict[
         "progress": progress_view(context, rater, campaign.id),
         "max_comment": MAX_COMMENT_CHARACTERS,
         "blind": campaign.blind,
-        "problem": "",
+        "problem": stale_note(assignment.draft),
     }
 
 
@@ -352,8 +356,7 @@ def _read_item(
     campaign = get_campaign(context.engine, item.campaign_id)
     if campaign.deleted_at is not None:
         raise UnknownRecordError(f"there is no item {item.id!r}, or it was deleted")
-    # What is in hand may be finished. Who knows the id of anything else has not been given it, and of a
-    # battle nobody could say which side is meant before the sides are drawn.
+    # What is in hand may be finished. The sides of a battle are drawn when it is opened.
     closed = campaign.paused_at is not None or item.kind == "battle"
     if closed and own_place(context.engine, rater, item.id).state is None:
         raise FormError("This caption was not given to you; open it before you rate it.")

@@ -15,9 +15,10 @@ from starlette.responses import JSONResponse
 from app import rating
 from app.answers import FormError, storable
 from app.json_routes import read_json, respond
-from app.sessions import require
+from app.sessions import SignedOutError, require
 
 if TYPE_CHECKING:
+    from annotations.accounts import Account
     from app.context import AppContext
 
 _ACTIONS: dict[str, Callable[[AppContext, str, object], dict[str, Any]]] = {
@@ -38,8 +39,8 @@ def rating_router(context: AppContext) -> APIRouter:
     """Return the routes under ``/rating``; all of them are for people who are signed in.
 
     What goes wrong is answered with ``{"problem": sentence}``: 400 for a form that cannot be taken, 401 where
-    nobody is signed in, 404 for an item that is not there, 409 for one that others have taken, 503 where the
-    database fails.
+    nobody is signed in, or somebody other than the ``rater`` whom the page names, 404 for an item that is not
+    there, 409 for one that others have taken, 503 where the database fails.
 
     Args:
         context: The open context.
@@ -98,9 +99,17 @@ async def _act(
         account = require(context, request)
         if failure is not None:
             raise failure
+        _refuse_another(account, payload)
         return action(context, account.name, payload)
 
     return await to_thread.run_sync(respond, run, limiter=limiter)
+
+
+def _refuse_another(account: Account, payload: object) -> None:
+    """Refuse what a page sends for somebody else: all tabs of a browser share one cookie."""
+    meant = payload.get("rater") if isinstance(payload, dict) else None
+    if isinstance(meant, str) and meant != account.name:
+        raise SignedOutError(f"this browser is signed in as {account.name} now, and this is of {meant}")
 
 
 def _unknown(action: str) -> dict[str, Any]:

@@ -91,3 +91,16 @@ def resumed(
     return Answers(
         verdicts=tuple(given.get(span) for span in spans), answers=earlier.answers, comment=earlier.comment
     )
+
+
+def stale_note(draft: Mapping[str, Any] | None) -> str:
+    """Return a sentence about verdicts of a draft that a new cut has left without a unit, or ""."""
+    stale = (draft or {}).get("stale_verdicts")
+    if not isinstance(stale, list) or not stale:
+        return ""
+    said = "; ".join(
+        f"“{str(one.get('text', '')).strip()}” was {one.get('verdict')}"
+        for one in stale
+        if isinstance(one, dict)
+    )
+    return f"The units of this caption were cut anew, and some of your verdicts stand no longer: {said}."

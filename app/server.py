@@ -46,6 +46,7 @@ def create_app(context: AppContext) -> FastAPI:
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
+    from app.admin_api import admin_router
     from app.api import NAMES, answer_wrong_arguments
     from app.backups import backup_report
     from app.hub import hub_router
@@ -55,6 +56,7 @@ def create_app(context: AppContext) -> FastAPI:
     from app.sessions import session_router
     from app.thumbnails import thumbnail_router
     from app.ui import build_ui, page_options
+    from specs_core.errors import ImageError
 
     settings = context.settings
     origins = (*settings.allowed_origins, *_space_origin())
@@ -84,6 +86,8 @@ def create_app(context: AppContext) -> FastAPI:
     def picture(image_id: str) -> Response:
         try:
             path = context.pictures.find(image_id)
+        except ImageError as error:
+            raise HTTPException(status_code=404, detail=str(error)) from error
         except ValueError:
             path = None
         if path is None:
@@ -92,6 +96,7 @@ def create_app(context: AppContext) -> FastAPI:
 
     app.include_router(thumbnail_router(context.pictures))
     app.include_router(session_router(context))
+    app.include_router(admin_router(context))
     app.include_router(hub_router(context))
     app.include_router(rating_router(context))
 
@@ -205,6 +210,7 @@ def main() -> int:
 
     from annotations.errors import AnnotationError
     from annotations.invites import first_admin_code
+    from app.background_scores import BackgroundScores
     from app.context import open_context
 
     try:
@@ -236,13 +242,16 @@ def main() -> int:
     warm_up.start()
     if _should_open_browser(settings):
         threading.Timer(0.8, webbrowser.open, args=(settings.url,)).start()
+    scores = BackgroundScores(context) if settings.background_scores else contextlib.nullcontext()
     if context.backups is None:
-        server.run()
+        with scores:
+            server.run()
         return 0
     # uvicorn raises the signal that stopped it once more when it is done; unhandled it would end the process
     # before the last backup.
     signal.signal(signal.SIGTERM, _end)
-    with context.backups, contextlib.suppress(KeyboardInterrupt):
+    # The last scores are stored before the last backup is taken.
+    with context.backups, scores, contextlib.suppress(KeyboardInterrupt):
         server.run()
     return 0
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from annotations.locations import default_data_dir
+
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-
-
-def default_data_dir() -> Path:
-    """Return the folder in which this user's programs keep their data, with ``specs-lens`` appended."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "specs-lens"
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "specs-lens"
 
 
 class Settings(BaseSettings):
@@ -51,6 +43,7 @@ class Settings(BaseSettings):
             default the folder ``backups`` inside ``data``.
         backup_minutes: Minutes between two snapshots; one more is taken when the app stops. 0 takes none.
         backup_keep: How many of the newest snapshots are kept, beside the last of each day.
+        background_scores: Score the captions of running campaigns beside the app, in a process of its own.
         open_browser: Open the page in a browser after the start; by default only when started by hand.
     """
 
@@ -76,6 +69,7 @@ class Settings(BaseSettings):
     backup: str | None = None
     backup_minutes: float = Field(default=5.0, ge=0, allow_inf_nan=False)
     backup_keep: int = Field(default=24, ge=1)
+    background_scores: bool = True
     open_browser: bool | None = None
 
     @field_validator(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image
 
+from specs_core.errors import ImageError
+
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
@@ -55,6 +57,8 @@ def thumbnail_router(pictures: PictureStore) -> APIRouter:
     def serve(image_id: str) -> Response:
         try:
             path = pictures.find(image_id)
+        except ImageError as error:
+            raise HTTPException(status_code=404, detail=str(error)) from error
         except ValueError:
             path = None
         if path is None:

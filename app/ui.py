@@ -9,7 +9,8 @@ import gradio as gr
 
 from app import api
 from app.models import chip_text
-from app.pages import analyse, compare, inspect, rate
+from app.pages import admin, analyse, compare, inspect, rate
+from app.pages.hosts import text_html
 from app.uploads import GuardedBlocks
 
 if TYPE_CHECKING:
@@ -27,8 +28,12 @@ _STYLES = (
     "compare.css",
     "compare_results.css",
     "cards.css",
+    "rate_answers.css",
+    "rate_parts.css",
     "rate.css",
     "analyse.css",
+    "admin.css",
+    "admin_tables.css",
 )
 _SCRIPTS = ("frame.js",)
 _SYSTEM_FONT = ["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"]
@@ -127,16 +132,18 @@ def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
         title="SPECS Lens", analytics_enabled=False, fill_width=True, delete_cache=(3600, 86_400)
     ) as blocks:
         gr.HTML(_BRAND, elem_id="brand", js_on_load=None)
-        chip = inspect.text_html(chip_text(context.settings, None), elem_id="chip")
+        chip = text_html(chip_text(context.settings, None), elem_id="chip")
         with gr.Tabs(selected="inspect", elem_id="pages") as tabs:
             with gr.Tab("Inspect", id="inspect", elem_id="page-inspect") as inspect_tab:
                 inspect_page = inspect.build(context, inspect_tab, chip)
             with gr.Tab("Compare", id="compare", elem_id="page-compare"):
                 compare_page = compare.build(context)
-            with gr.Tab("Rate", id="rate", elem_id="page-rate") as rate_tab:
-                rate_page = rate.build(context, rate_tab)
+            with gr.Tab("Rate", id="rate", elem_id="page-rate"):
+                rate_page = rate.build()
             with gr.Tab("Analyse", id="analyse", elem_id="page-analyse") as analyse_tab:
                 analyse.build(context, analyse_tab)
+            with gr.Tab("Admin", id="admin", elem_id="page-admin"):
+                admin.build()
         # The Rate page listens to changes of `requested_item`, an (item id, serial number) pair: the number
         # makes a second request for the same item a change as well.
         inspect_page.rate_button.click(

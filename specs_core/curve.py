@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from specs_core.errors import CaptionError
 from specs_core.scoring import FloatArray, cosine, specs_score
+from specs_core.text_features import TextTree
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -177,6 +178,57 @@ def curve_of_units(
         segmenter=segmenter,
         segmenter_version=segmenter_version,
     )
+
+
+def curves_of_units(
+    encoder: Encoder,
+    image_features: npt.NDArray[np.float32],
+    cuts: Sequence[Sequence[DetailUnit]],
+    *,
+    segmenter: str = "given",
+    segmenter_version: str = "",
+) -> list[ScoreCurve]:
+    """Score every prefix of several cut captions, each against its own image, in shared text passes.
+
+    The curves are those of `curve_of_units`, up to the rounding of a batch.
+
+    Args:
+        encoder: A loaded model.
+        image_features: (N, D), the image of each caption, from the same model.
+        cuts: The units of N captions, at least one each; joined they are the caption.
+        segmenter: What cut the units, for the record.
+        segmenter_version: Its version.
+
+    Returns:
+        N curves; units beyond the model's context carry NaN.
+
+    Raises:
+        CaptionError: A caption has no units, or they are blank.
+        CheckpointError: The model gives numbers that are not finite.
+    """
+    encoded = encoder.tree_features([TextTree(units) for units in cuts])
+    added = encoder.texts.positions(())  # start- and end-of-text, which count once and for no unit
+    curves = []
+    for image, units, tree in zip(image_features, cuts, encoded, strict=True):
+        # A unit behind the first that does not fit has no score, whatever its own prefix's length.
+        fitting = tree.prefix_tokens <= encoder.context_length
+        inside = int(np.argmin(fitting)) if not fitting.all() else len(units)
+        similarity = cosine(image, tree.prefixes)
+        similarity[inside:] = np.nan
+        beyond = [len(encoder.texts.tokens(unit.text)) for unit in units[inside:]]
+        own = np.diff(tree.prefix_tokens[:inside] - added, prepend=0)
+        curves.append(
+            ScoreCurve(
+                units=tuple(units),
+                similarity=similarity,
+                tokens=np.array([*own, *beyond], dtype=np.int64),
+                total_tokens=int(tree.prefix_tokens[-1]),
+                context_length=encoder.context_length,
+                segmenter=segmenter,
+                segmenter_version=segmenter_version,
+            )
+        )
+    return curves
 
 
 def curve_record(curve: ScoreCurve, encoder: Encoder, *, threshold: float = 0.0) -> dict[str, Any]:

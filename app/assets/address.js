@@ -53,8 +53,8 @@ const openAddress = () => {
   wordsShaded = wanted.get("words") !== "off";
   heatOn = wanted.get("heat") === "on";
   const settings = Object.fromEntries(["item", "model", "units", "threshold"].map((name) => [name, wanted.get(name) ?? ""]));
-  if (settings.item) ask("open", settings);
-  else if (Object.values(settings).some(Boolean)) ask("settings", settings);
+  if (settings.item) tell("open", settings);
+  else if (Object.values(settings).some(Boolean)) tell("settings", settings);
 };
 
 
@@ -76,7 +76,7 @@ hear("report", (value) => {
 const start = () => {
   if (!["headline", "units", "downloads", "what-if", "picture-tools"].every(host)) { setTimeout(start, 30); return; }
   show();
-  watchPlot();
+  watchPlot("curve", bindPlot);
   watchPicture();
   openAddress();
 };

@@ -1,18 +1,8 @@
 // What the Compare page shows of a comparison. Runs once, when the component is mounted, with Gradio's
-// `element`, `props`, `watch` and `trigger`. Text from people is only ever set as textContent; nothing is
-// built from HTML.
+// `element`, `props`, `watch` and `trigger`, behind nodes.js. Text from people is only ever set as textContent;
+// nothing is built from HTML.
 // One entry (A to E) can be chosen: its curve, its row and its dips stand out, the other curves step back.
 
-const host = (id) => document.querySelector(`#${id} .lens-host`);
-const h = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-};
 // The symbols of the curves, in the order of the letters.
 const SYMBOLS = ["●", "■", "◆", "✚", "★"];
 
@@ -156,11 +146,6 @@ const showDips = () => {
     h("div", { class: "cmp-columns" }, ...columns));
 };
 
-const save = (text, type, name) => {
-  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-};
 const showDownloads = () => {
   // The mark at the start tells spreadsheets that the file is UTF-8.
   host("compare-downloads").replaceChildren(
@@ -176,33 +161,16 @@ const letterOf = (plot, event) => {
   const name = plot.data?.[event?.points?.[0]?.curveNumber]?.name;
   return typeof name === "string" ? name[0] : null;
 };
-const bindPlot = () => {
-  const plot = document.querySelector("#compare-plot .js-plotly-plot");
-  if (!plot || typeof plot.on !== "function" || plot.dataset.lensBound) return;
-  plot.dataset.lensBound = "yes";
+const bindPlot = (plot) => {
   plot.on("plotly_click", (event) => choose(letterOf(plot, event)));
   plot.on("plotly_hover", (event) => hover(letterOf(plot, event)));
   plot.on("plotly_unhover", () => hover(null));
   plot.on("plotly_afterplot", mark);
   mark();
 };
-const watchPlot = () => {
-  const curve = document.getElementById("compare-plot");
-  if (!curve) { setTimeout(watchPlot, 60); return; }
-  new MutationObserver(bindPlot).observe(curve, { childList: true, subtree: true });
-  bindPlot();
-};
 
 // ---------------------------------------------------------------- together
 
-// In one column the curves lie below the fold of whoever has just pressed Compare.
-const bringIntoSight = () => {
-  const card = document.getElementById("compare-curve-card");
-  const { top, bottom, height } = card.getBoundingClientRect();
-  if (Math.min(bottom, innerHeight) - Math.max(top, 0) > 0.75 * Math.min(height, innerHeight)) return;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  card.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
-};
 const show = () => {
   const next = props.value && typeof props.value === "object" ? props.value : null;
   const isNew = next?.serial !== view?.serial;
@@ -216,7 +184,8 @@ const show = () => {
     showDownloads();
   }
   mark();
-  if (view && isNew) setTimeout(bringIntoSight, 60);
+  // In one column the curves lie below the fold of whoever has just pressed Compare.
+  if (view && isNew) setTimeout(() => bringIntoSight("compare-curve-card"), 60);
 };
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
@@ -232,7 +201,7 @@ const start = () => {
     return;
   }
   show();
-  watchPlot();
+  watchPlot("compare-plot", bindPlot);
 };
 start();
 watch("value", show);

@@ -28,3 +28,22 @@
     setTimeout(() => { document.getElementById("score-button")?.click(); event.target.focus(); }, 30);
   });
 })();
+
+// An invitation comes in the fragment of an address, #invite=CODE. It is taken out at once, so that it stays neither in
+// the address nor in the history; the Rate page signs in with it.
+(() => {
+  const take = () => {
+    const code = new URLSearchParams(location.hash.slice(1)).get("invite");
+    if (code === null) return;
+    history.replaceState(history.state, "", location.pathname + location.search);
+    window.specsLensInvite = code;
+    window.dispatchEvent(new CustomEvent("specs-lens-invite", { detail: code }));
+    const open = () => {
+      const tab = [...document.querySelectorAll('[role="tab"]')].find((one) => one.textContent.trim() === "Rate");
+      if (tab) tab.click(); else setTimeout(open, 60);
+    };
+    open();
+  };
+  take();
+  window.addEventListener("hashchange", take);
+})();

@@ -1,17 +1,7 @@
 // The parts of the Inspect page that show a scored caption. Text from people is only ever set as textContent; nothing
 // is built from HTML. This file and those named behind it in pages/inspect.py share one scope and run once, when the
-// component is mounted, with Gradio's `element`, `props` and `watch`.
+// component is mounted, with Gradio's `element`, `props` and `watch`, behind nodes.js.
 
-const host = (id) => document.querySelector(`#${id} .lens-host`);
-const h = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-};
 const pressable = (id, label, act, attributes = {}) =>
   h("button", { type: "button", class: "lens-button", id, onclick: act, ...attributes }, label);
 
@@ -181,11 +171,6 @@ const showTable = () => {
   host("units-table").replaceChildren(h("table", { class: "lens-table" }, h("thead", {}, head), h("tbody", {}, ...rows)));
 };
 
-const save = (text, type, name) => {
-  const link = h("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-};
 // Of a scored caption with its evidence, where that is there.
 const taken = (kind) => edited?.[kind] ?? (evidence?.serial === base.serial ? evidence[kind] : null) ?? base[kind];
 const showDownloads = () => {

@@ -17,16 +17,20 @@ const waitFor = (name, number) => {
     ANSWER_SECONDS * 1000);
   waiting.set(name, { number, timer });
 };
-const ask = (name, detail = {}) => {
-  questions += 1;
-  waitFor(name, questions);
-  const question = { serial: base?.serial ?? "", ask: questions, ...detail };
+// Says something on a line on which no answer comes.
+const tell = (name, detail = {}) => {
+  const told = { serial: base?.serial ?? "", ...detail };
   // While the page starts, the line may not be there yet.
   const send = () => {
-    if (window.lensLines?.has(name)) document.dispatchEvent(new CustomEvent(`lens-ask-${name}`, { detail: question }));
+    if (window.lensLines?.has(name)) document.dispatchEvent(new CustomEvent(`lens-ask-${name}`, { detail: told }));
     else setTimeout(send, 50);
   };
   send();
+};
+const ask = (name, detail = {}) => {
+  questions += 1;
+  waitFor(name, questions);
+  tell(name, { ask: questions, ...detail });
 };
 // Only the answer to the last question is heard, and what nobody asked for (another threshold) while none is open. An
 // answer on what the page no longer shows is dropped.
@@ -130,21 +134,12 @@ const surfaceIsOpen = () => document.getElementById("caption-card")?.classList.c
 // ---------------------------------------------------------------- the curve
 
 const unitOf = (event) => event?.points?.find((point) => point.curveNumber === 0)?.pointNumber ?? null;
-const bindPlot = () => {
-  const plot = document.querySelector("#curve .js-plotly-plot");
-  if (!plot || typeof plot.on !== "function" || plot.dataset.lensBound) return;
-  plot.dataset.lensBound = "yes";
+const bindPlot = (plot) => {
   plot.on("plotly_click", (event) => choose(unitOf(event)));
   plot.on("plotly_hover", (event) => hover(unitOf(event)));
   plot.on("plotly_unhover", () => hover(null));
   plot.on("plotly_afterplot", mark);
   mark();
-};
-const watchPlot = () => {
-  const curve = document.getElementById("curve");
-  if (!curve) { setTimeout(watchPlot, 60); return; }
-  new MutationObserver(bindPlot).observe(curve, { childList: true, subtree: true });
-  bindPlot();
 };
 
 // ---------------------------------------------------------------- together
@@ -157,22 +152,16 @@ const deepestDip = () => {
   return deepest;
 };
 // In one column the curve lies below the fold of whoever has just pressed Score, and above the units.
-const bringIntoSight = () => {
-  const card = document.getElementById("curve-card");
-  const { top, bottom, height } = card.getBoundingClientRect();
-  if (Math.min(bottom, innerHeight) - Math.max(top, 0) > 0.75 * Math.min(height, innerHeight)) return;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  card.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
-};
+const bringCurveIntoSight = () => bringIntoSight("curve-card");
 // The editor closes and the plot is drawn only now, and both move the curve: it is kept in sight until the
 // page rests or the reader takes over.
 const followCurve = () => {
   const over = new AbortController();
-  const resized = new ResizeObserver(bringIntoSight);
+  const resized = new ResizeObserver(bringCurveIntoSight);
   over.signal.addEventListener("abort", () => resized.disconnect());
   const until = { signal: over.signal, passive: true };
   for (const event of ["wheel", "touchstart", "keydown", "pointerdown"]) addEventListener(event, () => over.abort(), until);
-  addEventListener("scrollend", bringIntoSight, until);
+  addEventListener("scrollend", bringCurveIntoSight, until);
   resized.observe(document.body);
   setTimeout(() => over.abort(), 2000);
 };

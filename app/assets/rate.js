@@ -1,183 +1,94 @@
-// The rating form. Runs once, when the component is mounted, with Gradio's `element`, `props`, `trigger`,
-// `server` and `watch`. Text from people is only ever set as textContent; nothing here is built from HTML.
-// Answers live in `form` and in the database: the server's value says which item is open, and is applied only
-// when its stamp is new, so that nothing the rater has just chosen is overwritten.
+// The Rate page: what is open, how one gets from one item to the next, and how it begins. The answers live in `form` and
+// in the database; the page goes on only on the server's word.
 
-const NAME_KEY = "specs-lens-rater";
-const VERDICTS = [["supported", "S"], ["hallucinated", "H"], ["unsure", "U"]];
-const SCALES = [
-  ["correctness", "Correctness", "nothing false", "much is false", "all true"],
-  ["thoroughness", "Thoroughness", "nothing important missing", "most is missing", "all there"],
-  ["overall", "Overall", "how good a description", "poor", "excellent"],
-];
+let isStarted = false;
+let wanted = null;         // an item that another page asks this one to open
+let asking = false;        // while the next item is on its way
 
-const h = (tag, attributes = {}, ...children) => {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+// ---------------------------------------------------------------- from one item to the next
+
+const waiting = (reply) => {
+  const text = `${told(reply).replace(/\.$/, "")}; it is tried again.`;
+  if (form) say(text, "bad");
+  else page.replaceChildren(h("div", { class: "ra-narrow" }, h("div", { class: "ra-card" }, h("p", { role: "status" }, text))));
+};
+// One request for a view at a time: whoever presses twice gets one next caption.
+const fetchView = async (path, body, problem = "", note = "") => {
+  if (asking) return;
+  asking = true;
+  for (const node of element.querySelectorAll("[data-leaves]")) node.disabled = true;
+  try {
+    if (!(await canLeave())) { say("Not saved yet, so the page stays here until the server answers.", "bad"); return; }
+    const reply = await insist(() => ask("POST", path, body), { wanted: () => me !== null, away: waiting });
+    if (reply.another) return;
+    if (isRefused(reply)) await refused(path, body, reply);
+    else apply({ ...reply, problem: problem || reply.problem }, note);
+  } finally {
+    asking = false;
+    for (const node of element.querySelectorAll("[data-leaves]")) node.disabled = false;
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
-  return node;
 };
-const key = (label) => h("kbd", { "aria-hidden": "true" }, label);
-const find = (selector) => element.querySelector(selector);
-// crypto.randomUUID is missing where the page is served over plain http from another machine.
-const newNonce = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-const remembered = () => { try { return localStorage.getItem(NAME_KEY) || ""; } catch { return ""; } };
-const remember = (name) => { try { localStorage.setItem(NAME_KEY, name); } catch { /* private window: ask again */ } };
-const clock = (iso) => new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-
-let value = {};
-let form = null;
-let history = [];
-let curve = null;
-let draftTimer = null;
-let draftInFlight = Promise.resolve();
-
-// ---------------------------------------------------------------- leaving and entering
-
-const ask = (event, details) => {
-  for (const button of element.querySelectorAll("button[data-leaves]")) button.disabled = true;
-  trigger(event, details);
-  setTimeout(() => {
-    for (const button of element.querySelectorAll("button[data-leaves]")) button.disabled = false;
-  }, 4000);
+const refused = async (path, body, reply) => {
+  if (form) { say(told(reply), "bad"); return; }
+  // An item that cannot be opened leads to the next one, with the reason on it.
+  const other = path === "/rating/next" ? null : await ask("POST", "/rating/next", { campaign: campaignId });
+  if (other && !isRefused(other)) apply({ ...other, problem: told(reply) });
+  else apply({ view: "empty", campaign: null, progress: null, problem: told(reply) });
 };
+const next = (problem) => fetchView("/rating/next", { campaign: campaignId }, problem);
+const openItem = (item, problem) => fetchView("/rating/open", { item }, problem);
+const takeBack = () => fetchView("/rating/undo", { item: form.item }, "",
+  "Taken back; your answers are here to go on from.");
 
-const signIn = () => {
-  const input = h("input", { id: "rate-name", type: "text", maxlength: "80", autocomplete: "username",
-    placeholder: "for example r-07", required: true });
-  input.value = remembered();
-  const enter = (event) => {
-    event.preventDefault();
-    const name = input.value.trim();
-    if (!name) { input.focus(); return; }
-    remember(name);
-    ask("enter", { rater: name });
-  };
-  element.replaceChildren(h("div", { class: "ra-narrow" },
-    h("form", { class: "ra-card ra-sign", onsubmit: enter },
-      h("h2", {}, "Who is rating?"),
-      h("p", { class: "ra-soft" },
-        "Your name stands beside every answer, and brings back what you began. It is kept in this browser."),
-      value.problem ? h("p", { class: "ra-problem", role: "alert" }, value.problem) : null,
-      h("label", { for: "rate-name", class: "ra-label" }, "Rater name"),
-      h("div", { class: "ra-inline" }, input,
-        h("button", { class: "ra-go", type: "submit", "data-leaves": true }, "Start rating"))),
-    guideline(h, true)));
-};
-
-const leave = () => {
-  flushDraft();
-  remember("");
-  trigger("leave", {});
-  value = { view: "sign_in" };
+const apply = (incoming, note = "") => {
+  view = incoming;
   form = null;
-  signIn();
-  find("#rate-name").focus();
-};
-
-const empty = () => element.replaceChildren(h("div", { class: "ra-narrow" }, h("div", { class: "ra-card ra-empty" },
-  h("div", { class: "ra-row" }, h("h2", {}, value.done ? "All done" : "Nothing to rate yet"), raterChip()),
-  h("p", {}, value.problem || (value.done
-    ? "You have rated every caption that waits for you."
-    : "No caption waits for a rating.")),
-  h("p", { class: "ra-soft" },
-    "Open Inspect, score an image and its caption, then press “Rate this caption”. It joins the queue here."),
-  h("div", { class: "ra-inline" },
-    h("button", { class: "ra-go", type: "button", "data-leaves": true, onclick: () => openTab("Inspect") },
-      "Go to Inspect"),
-    h("button", { class: "ra-btn", type: "button", "data-leaves": true, onclick: next }, "Look again"),
-    value.done ? h("button", { class: "ra-btn", type: "button", onclick: () => openTab("Analyse") },
-      "See the analysis") : null))));
-
-const openTab = (name) => {
-  const tabs = [...document.querySelectorAll('[role="tab"]')];
-  tabs.find((tab) => tab.textContent.trim() === name)?.click();
-};
-
-const next = () => ask("next", { rater: value.rater });
-
-const raterChip = (label = "rater ") => h("span", { class: "ra-chip" }, `${label}${value.rater} · `,
-  h("button", { type: "button", class: "ra-link", onclick: leave }, "change"));
-
-// ---------------------------------------------------------------- the form
-
-const isAnswered = (index) => index < value.units.length
-  ? form.verdicts[index] !== null
-  : form.scales[SCALES[index - value.units.length][0]] !== null;
-const rowCount = () => value.units.length + SCALES.length;
-
-const choose = (index, answer) => {
-  if (form.receipt) return;
-  history.push({ verdicts: [...form.verdicts], scales: { ...form.scales }, cursor: form.cursor });
-  if (index < value.units.length) form.verdicts[index] = answer;
-  else form.scales[SCALES[index - value.units.length][0]] = answer;
-  changed();
-};
-
-const changed = () => {
-  // A form that may have arrived already must not be sent again under the same nonce with other answers.
-  if (form.attempted) { form.nonce = newNonce(); form.attempted = false; }
-  form.refused = false;
-  paint();
+  steps = [];
+  curve = null;
   clearTimeout(draftTimer);
-  draftTimer = setTimeout(saveDraft, 350);
+  if (view.view !== "rate") { resumeHere(null); empty(); return; }
+  const draft = view.draft ?? {};
+  rows = rowsOf();
+  form = {
+    item: view.item, segmenter_version: view.segmenter_version, nonce: newNonce(), attempted: false, inFlight: false,
+    submitting: false, receipt: null, finished: view.finished, dirty: false, isDraftRefused: false, version: 0,
+    draftTries: 0, refused: false, cursor: 0,
+    verdicts: rows.filter((row) => row.kind === "unit").map((row) => draft.verdicts?.[row.unit] ?? null),
+    answers: view.kind === "battle" ? { both_poor: false, ...draft.answers } : { ...draft.answers },
+    comment: draft.comment ?? "", zoom: { scale: 1, x: 0, y: 0, ...draft.zoom }, seconds: draft.seconds ?? 0,
+  };
+  const first = openRows()[0] ?? rows.length - 1;
+  form.cursor = view.saved_at && draft.cursor < rows.length ? draft.cursor : first;
+  resumeHere(form.finished ? form.item : null);
+  render();
+  if (page.getBoundingClientRect().top < 0) page.scrollIntoView({ block: "start" });
+  if (view.saved_at) say(`draft of ${day(view.saved_at)} resumed ✓`, "ok");
+  if (note) say(note, "ok");
+  if (view.problem) say(view.problem, "bad");
+  if (recall("guidelines", {})[view.campaign.id] !== view.guideline.version) help(true);
+  else if (isVisible()) moveTo(form.cursor);
 };
+// The server hands out what is not rated yet; a rating that is being revised in this tab is asked for by name.
+const resumeHere = (item) => {
+  try {
+    if (item) sessionStorage.setItem("specs-lens-revising", item);
+    else sessionStorage.removeItem("specs-lens-revising");
+  } catch { /* private window: the next one is shown */ }
+};
+const revisedHere = () => { try { return sessionStorage.getItem("specs-lens-revising"); } catch { return null; } };
 
-const undo = () => {
-  const before = history.pop();
-  if (!before || form.receipt) return;
-  form.verdicts = before.verdicts;
-  form.scales = before.scales;
-  changed();
-  moveTo(before.cursor);
-};
-
-const moveTo = (index, focus = true) => {
-  form.cursor = Math.max(0, Math.min(rowCount() - 1, index));
-  paint();
-  const row = element.querySelectorAll("[data-row]")[form.cursor];
-  row?.scrollIntoView({ block: "nearest" });
-  if (focus) (row?.querySelector("input:checked") ?? row?.querySelector("input"))?.focus({ preventScroll: true });
-};
-
-const saveDraft = () => {
-  clearTimeout(draftTimer);
-  draftTimer = null;
-  const mine = form;
-  // One at a time, in order: an older draft can never land on top of a newer one.
-  draftInFlight = draftInFlight.then(async () => {
-    if (mine.receipt || mine.submitting) return;
-    const reply = await server.save_draft(answersOf(mine)).catch(() => undefined);
-    if (form === mine && !mine.receipt && !mine.submitting) {
-      // What a submission was refused for stays until the rater has changed something.
-      if (reply?.saved_at && !mine.refused) say(`draft saved ${clock(reply.saved_at)} ✓`, "ok");
-      else if (!reply?.saved_at) say(reply?.problem ?? "Draft not saved: the server does not answer. Your answers are still here.", "bad");
-    }
-  });
-};
-const answersOf = (which) => ({ rater: which.rater, item: which.item, verdicts: which.verdicts, ...which.scales,
-  comment: which.comment });
-const flushDraft = () => { if (draftTimer !== null && form) saveDraft(); };
-
-const say = (text, tone = "") => {
-  const status = find("#rate-status");
-  if (status) { status.textContent = text; status.dataset.tone = tone; }
-};
+// ---------------------------------------------------------------- submitting, skipping, going back
 
 const submit = async () => {
-  if (!form || form.receipt || form.submitting) return;
-  const open = Array.from({ length: rowCount() }, (_, index) => index).filter((index) => !isAnswered(index));
+  if (!form || form.receipt || form.inFlight) return;
+  if (form.submitting) { hurry(); return; }
+  const open = openRows();
   if (open.length) {
-    const units = open.filter((index) => index < value.units.length).length;
-    const scales = open.length - units;
+    const units = open.filter((index) => rows[index].kind === "unit").length;
+    const scales = open.filter((index) => rows[index].kind === "scale").length;
     form.refused = true;
-    say(["Still open:", units ? `${units} ${units === 1 ? "unit" : "units"}` : "", units && scales ? "and" : "",
-      scales ? `${scales} of the three scales` : ""].filter(Boolean).join(" "), "bad");
+    say(view.kind === "battle" ? "Still open: which caption is better." : `Still open: ${[units ? many(units, "unit") : "",
+      scales ? many(scales, "scale") : ""].filter(Boolean).join(" and ")}.`, "bad");
     moveTo(open[0]);
     return;
   }
@@ -186,206 +97,235 @@ const submit = async () => {
   clearTimeout(draftTimer);
   draftTimer = null;
   say("saving …");
-  await draftInFlight;
-  mine.attempted = true;
-  const reply = await server.submit_rating({ ...answersOf(mine), nonce: mine.nonce }).catch(() => undefined);
+  await draftChain;
+  const { verdicts, answers, comment, seconds } = contentOf(mine);
+  const sent = { item: mine.item, segmenter_version: mine.segmenter_version, nonce: mine.nonce,
+    verdicts: [...verdicts], answers: { ...answers }, comment, seconds };
+  const isWanted = () => form === mine && mine.submitting;
+  const send = async () => {
+    mine.attempted = true;
+    lock(mine, true);
+    const reply = await ask("POST", "/rating/submit", sent);
+    lock(mine, false);
+    return reply;
+  };
+  const reply = isWanted() ? await insist(send, { wanted: isWanted, away: (missing) =>
+    say(`Not saved yet: ${missing.problem.replace(/\.$/, "")}. Your answers are still here, and it is tried again.`, "bad") })
+    : { another: true };
+  if (form !== mine || reply.another) return;
   mine.submitting = false;
-  if (form !== mine) return;
-  if (!reply?.receipt) {
-    say(reply?.problem ?? "Not saved: the server does not answer. Your answers are still here; submit again.", "bad");
+  if (isRefused(reply)) {
+    if (!isAway(reply)) say(`Not saved: ${told(reply)}`, "bad");
     return;
   }
   mine.receipt = reply;
-  curve = null;
-  trigger("reveal", { rater: value.rater, item: value.item });
+  mine.dirty = false;
+  resumeHere(null);
   render();
-  find("#rate-next")?.focus({ preventScroll: true });
-  find("#rate-result")?.scrollIntoView({ block: "start" });
+  find("#rate-next").focus({ preventScroll: true });
+  find("#rate-result").scrollIntoView({ block: "nearest" });
+  if (view.kind === "caption") reveal(mine);
+  ask("GET", `/rating/progress?campaign=${encodeURIComponent(view.campaign.id)}`).then((progress) => {
+    if (form === mine && !isRefused(progress)) showProgress(progress);
+  });
+};
+const lock = (mine, isLocked) => {
+  mine.inFlight = isLocked;
+  const comment = find("#rate-comment");
+  if (form === mine && comment) comment.readOnly = isLocked;
 };
 
 // The first press asks for a reason, so that a slip of the mouse skips nothing.
-const skip = () => {
+const askReason = () => {
   const reason = h("input", { type: "text", id: "rate-skip-reason", maxlength: "200", "aria-label": "Reason to skip",
     placeholder: "Why? (optional)" });
-  const leave = (event) => {
-    event.preventDefault();
-    flushDraft();
-    ask("skip", { rater: value.rater, item: value.item, reason: reason.value });
-  };
-  find("#rate-skip").replaceWith(h("form", { class: "ra-inline ra-skip", onsubmit: leave }, reason,
-    h("button", { class: "ra-btn", type: "submit", "data-leaves": true }, "Skip this caption")));
+  const back = find("#rate-skip");
+  const node = h("form", { class: "ra-inline ra-skip", onsubmit: (event) => { event.preventDefault(); skip(reason.value); } },
+    reason, h("button", { class: "ra-btn", type: "submit", "data-leaves": true }, "Skip this one"),
+    button("Cancel", () => stay()));
+  const stay = () => { node.replaceWith(back); back.focus(); };
+  node.addEventListener("keydown", (event) => { if (event.key === "Escape") stay(); });
+  back.replaceWith(node);
   reason.focus();
 };
-
-const segment = (index, choices, current, cls) => h("span",
-  { class: cls, role: "radiogroup", "aria-label": index < value.units.length
-    ? `Unit ${index + 1}: ${value.units[index]}` : SCALES[index - value.units.length][1] },
-  ...choices.map(([answer, label, shortcut]) => {
-    const input = h("input", { type: "radio", name: `rate-${index}`, "data-answer": String(answer),
-      onchange: () => { choose(index, answer); } });
-    input.checked = current === answer;
-    return h("label", { "data-answer": String(answer) }, input, h("span", {}, label, shortcut ? key(shortcut) : null));
-  }));
-
-const rows = () => value.units.map((text, index) => h("div",
-  { class: "ra-unit", "data-row": true, onfocusin: () => setCursor(index), onclick: () => setCursor(index) },
-  h("span", { class: "ra-number" }, String(index + 1)), h("p", { dir: "auto" }, text),
-  h("span", { class: "ra-mark", "data-mark": index }),
-  form.receipt
-    ? h("span", { class: "ra-verdict", "data-answer": form.verdicts[index] }, form.verdicts[index])
-    : segment(index, VERDICTS.map(([name, letter]) => [name, name, letter]), form.verdicts[index], "ra-seg")));
-
-const setCursor = (index) => { if (form && form.cursor !== index) { form.cursor = index; paint(); } };
-
-const scales = () => SCALES.map(([name, label, hint, low, high], offset) => {
-  const index = value.units.length + offset;
-  const row = h("div", { class: "ra-scale-row", "data-row": true, onfocusin: () => setCursor(index) },
-    h("span", {}, label, " ", h("span", { class: "ra-soft" }, hint)),
-    form.receipt ? h("b", { class: "ra-given" }, `${form.scales[name]} of 5`)
-      : segment(index, [1, 2, 3, 4, 5].map((n) => [n, String(n)]), form.scales[name], "ra-scale"));
-  row.title = `1: ${low}, 5: ${high}`;
-  return row;
-});
-
-const paint = () => {
-  element.querySelectorAll("[data-row]").forEach((row, index) => {
-    row.classList.toggle("ra-current", !form.receipt && index === form.cursor);
-    const answer = index < value.units.length
-      ? form.verdicts[index] : form.scales[SCALES[index - value.units.length][0]];
-    for (const input of row.querySelectorAll("input")) input.checked = input.dataset.answer === String(answer);
-  });
-  const done = Array.from({ length: rowCount() }, (_, index) => index).filter(isAnswered).length;
-  const bar = find("#rate-bar");
-  if (bar) bar.style.width = `${(100 * done) / rowCount()}%`;
-  const count = find("#rate-count");
-  if (count) count.textContent = `${done} of ${rowCount()}`;
+const skip = async (reason) => {
+  const mine = form;
+  if (mine.submitting || !(await canLeave())) { say("Not skipped: what you entered is not saved yet.", "bad"); return; }
+  const reply = await ask("POST", "/rating/skip", { item: mine.item, reason });
+  if (form !== mine || reply.another) return;
+  if (isRefused(reply)) { say(`Not skipped: ${told(reply)}`, "bad"); return; }
+  next();
 };
+
+const showHistory = async () => {
+  if (asking || form?.submitting) return;
+  const id = view.campaign?.id ?? campaignId ?? "";
+  const reply = await ask("GET", `/rating/history?campaign=${encodeURIComponent(id)}`);
+  if (isRefused(reply)) { say(told(reply), "bad"); return; }
+  const items = reply.items;
+  const pick = (one) => { node.close(); openItem(one.item); };
+  const list = items.map((one) => h("button", { type: "button", class: "ra-past", onclick: () => pick(one) },
+    h("span", { class: "ra-past-text", dir: "auto" }, one.kind === "battle" ? "Battle of two captions" : one.caption),
+    h("span", { class: "ra-soft" }, day(one.saved_at))));
+  const node = dialog("rate-history", "What you rated", h("h2", {}, "What you rated"),
+    h("p", { class: "ra-soft" }, items.length ? "Open one to change it; what you are at now is kept as a draft."
+      : "Nothing in this campaign yet."),
+    h("div", { class: "ra-past-list" }, ...list),
+    h("div", { class: "ra-inline" }, button("Close", () => node.close())));
+  node.addEventListener("keydown", (event) => {
+    const at = list.indexOf(document.activeElement);
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
+      ?? (keysOf("down").includes(normal(event.key)) ? 1 : keysOf("up").includes(normal(event.key)) ? -1 : 0);
+    if (!step || at < 0) return;
+    event.preventDefault();
+    list[Math.max(0, Math.min(list.length - 1, at + step))].focus();
+  });
+  // From one of them, the one before it: back and Enter, again and again, walk through all.
+  const now = items.findIndex((one) => one.item === view.item);
+  (list[Math.min(now + 1, list.length - 1)] ?? node.querySelector("button")).focus();
+};
+
+// ---------------------------------------------------------------- what is shown
+
+const help = (isFirst = false) => {
+  const { campaign, guideline } = view;
+  const text = h("div", { class: "ra-guideline" });
+  text.innerHTML = guideline.html;
+  const rowsOfKeys = ACTIONS.filter((action) => !action.name.startsWith("answer") && action.where.includes(place()));
+  const node = dialog("rate-help", "Instructions", h("h2", {}, isFirst ? "Before you begin" : "Instructions"),
+    h("p", { class: "ra-soft" }, h("span", {}, campaign.name), ` · guideline ${guideline.version}`), text,
+    h("details", { open: !isFirst }, h("summary", {}, "Keys"), h("div", { class: "ra-key-list" },
+      ...rowsOfKeys.map((action) => h("div", { class: "ra-row" }, h("span", {}, action.what),
+        h("span", {}, ...keysOf(action.name).map((one) => cap(keyLabel(one)))))))),
+    h("div", { class: "ra-inline" },
+      h("button", { class: "ra-go", type: "button", id: "rate-help-done", onclick: () => node.close() },
+        isFirst ? "Start rating" : "Go on"),
+      button("Change keys", () => { node.close(); keySettings(); })));
+  node.addEventListener("close", () => {
+    keep("guidelines", { ...recall("guidelines", {}), [campaign.id]: guideline.version });
+    if (form && isVisible()) moveTo(form.cursor);
+  });
+  find("#rate-help-done").focus();
+};
+
+const empty = () => {
+  const others = campaigns.filter((one) => one.left > 0 && one.id !== view.campaign?.id);
+  const done = view.progress?.done;
+  page.replaceChildren(h("div", { class: "ra-narrow" },
+    h("div", { class: "ra-card ra-empty" },
+      h("h2", {}, done ? "All done" : "Nothing to rate yet"),
+      h("p", {}, view.problem || (done ? "You have rated everything that waits for you." : "Nothing waits for a rating.")),
+      others.length ? h("p", {}, "There is more to do in another campaign.")
+        : h("p", { class: "ra-soft" },
+          "Open Inspect, score an image and its caption, then press “Rate this caption”. It joins the queue here."),
+      h("div", { class: "ra-inline" },
+        ...others.map((one, index) => button(`${one.name}: ${one.left} left`, () => chooseCampaign(one.id),
+          index ? {} : { class: "ra-go" })),
+        button("Go to Inspect", () => openTab("Inspect"), others.length ? {} : { class: "ra-go" }),
+        button("Look again", enter, { "data-leaves": true }),
+        done ? button("Change one", showHistory, { id: "rate-back" }) : null,
+        done && me.role !== "rater" ? button("See the analysis", () => openTab("Analyse")) : null)),
+    whoCard()));
+  showProgress();
+};
+
+const banner = (cls, id, heading, text) => h("div", { class: `ra-card ra-banner ${cls}`, id },
+  h("b", {}, heading), h("span", { dir: "auto" }, text));
+const banners = () => [
+  view.returned !== null && view.returned !== undefined && !form.receipt
+    ? banner("ra-returned", "rate-returned", "This one came back to you: ", view.returned || "please look at it again.") : null,
+  view.training ? banner("ra-training", "rate-training", "Training. ",
+    form.receipt ? "This one does not count." : "This one does not count; after it you are told what was expected.") : null,
+  form.finished && !form.receipt && !view.returned ? banner("ra-again", "rate-again", "You rated this before. ",
+    "Submitting replaces that rating; going on leaves it as it is.") : null];
+
+const metricNote = () => (view.kind === "battle" ? "where the captions come from is not told"
+  : view.revealed ? "you have seen this curve; the rating is kept as one given after it"
+    : !view.blind ? "this campaign shows the curve to whoever asks"
+      : form.receipt ? "the curve was hidden until you submitted" : "the curve stays hidden until you submit");
+
+const resultCard = () => h("div", { class: "ra-card", id: "rate-result" },
+  h("div", { class: "ra-row" },
+    h("b", { class: "ra-ok", id: "rate-receipt", role: "status" },
+      `Saved ✓ receipt ${form.receipt.receipt} · ${clock(form.receipt.saved_at)}`),
+    h("span", { class: "ra-inline ra-tight" },
+      button(["Take back", key("undo")], takeBack, { id: "rate-take-back", "data-leaves": true }),
+      button(["Back", key("back")], showHistory, { id: "rate-back" }),
+      button(["Next ", key("next")], next, { class: "ra-go", id: "rate-next", "data-leaves": true }))),
+  h("p", { id: "rate-status", role: "status" }),
+  form.receipt.feedback ? feedbackPart(form.receipt) : null,
+  view.kind === "caption"
+    ? h("div", { id: "rate-curve" }, h("p", { class: "ra-soft", role: "status" }, "Computing the curve …")) : null);
+
+const actions = () => h("div", { class: "ra-actions" },
+  button(["Submit", key("submit")], submit, { class: "ra-go", id: "rate-submit" }),
+  button(["Skip", key("skip")], askReason, { id: "rate-skip" }),
+  button(["Back", key("back")], showHistory, { id: "rate-back" }),
+  form.finished ? button(["Next", key("next")], next, { id: "rate-next", "data-leaves": true }) : null,
+  h("span", { class: "ra-soft ra-count" }, h("span", { id: "rate-count" }), " answered"),
+  h("span", { id: "rate-status", role: "status" }));
 
 const render = () => {
-  const result = Boolean(form.receipt);
-  const comment = h("textarea", { id: "rate-comment", rows: "1", maxlength: String(value.max_comment), dir: "auto",
-    "aria-label": "Comment (optional)", placeholder: "Comment (optional)",
-    oninput: (event) => { form.comment = event.target.value; changed(); } });
-  comment.value = form.comment;
-  element.replaceChildren(h("div", { class: result ? "ra-main ra-after" : "ra-main" },
+  const result = form.receipt !== null;
+  const isBattle = view.kind === "battle";
+  page.replaceChildren(h("div", { class: `ra-main${result ? " ra-after" : ""}${isBattle ? " ra-of-battle" : ""}` },
     h("div", { class: "ra-col ra-side" },
-      h("div", { class: "ra-card ra-picture" }, picture(value.image, value.caption)),
-      h("div", { class: "ra-card" },
-        h("p", { class: "ra-caption", dir: "auto", id: "rate-caption" }, value.caption)),
-      h("div", { class: "ra-card ra-who" },
-        h("div", { class: "ra-row" }, h("span", {}, "Rater"), raterChip("")),
-        h("div", { class: "ra-row" }, h("span", {}, "Rated by you"), h("b", {}, String(value.done + (result && !value.finished ? 1 : 0)))),
-        h("div", { class: "ra-row" }, h("span", {}, "This caption"), h("b", { id: "rate-count" })),
-        h("div", { class: "ra-progress" }, h("i", { id: "rate-bar" })),
-        value.finished && !result
-          ? h("p", { class: "ra-soft" }, "You rated this caption before; submitting replaces that rating.") : null,
-        h("p", { class: "ra-soft" }, `Guideline ${value.guideline} · ` + (value.revealed
-          ? "you have seen this curve; the rating is kept as one given after it"
-          : result ? "the curve was hidden until you submitted" : "the curve stays hidden until you submit")))),
-    h("div", { class: "ra-col" },
-      result ? h("div", { class: "ra-card", id: "rate-result" },
-        h("div", { class: "ra-row" },
-          h("b", { class: "ra-ok", id: "rate-receipt", role: "status" },
-            `Saved ✓ receipt ${form.receipt.receipt} · ${clock(form.receipt.saved_at)}`),
-          h("button", { class: "ra-go", id: "rate-next", type: "button", "data-leaves": true, onclick: next },
-            "Next caption ", key("N"))),
-        h("div", { id: "rate-curve" }, h("p", { class: "ra-soft", role: "status" }, "Computing the curve …"))) : null,
-      h("div", { class: "ra-card", id: "rate-units" },
-        h("div", { class: "ra-head" }, result ? "Your verdicts" : "1 · Is each unit borne out by the image?",
-          result ? null : h("span", { class: "ra-keys" }, key("J"), key("K"), " move · ", key("Z"), " undo · ",
-            key("?"), " help")),
-        ...rows()),
-      h("div", { class: "ra-card", id: "rate-scales" },
-        h("div", { class: "ra-head" }, result ? "The caption as a whole" : "2 · The caption as a whole",
-          result ? null : h("span", { class: "ra-keys" }, key("1"), " to ", key("5"))),
-        ...scales(),
-        result ? (form.comment ? h("p", { dir: "auto", class: "ra-comment" }, form.comment) : null) : comment),
-      result ? null : h("div", { class: "ra-actions" },
-        h("button", { class: "ra-go", id: "rate-submit", type: "button", onclick: submit }, "Submit ", key("Enter")),
-        h("button", { class: "ra-btn", id: "rate-skip", type: "button", onclick: skip }, "Skip"),
-        h("span", { id: "rate-status", role: "status" })),
-      result ? null : guideline(h, false))));
+      h("div", { class: "ra-sight" },
+        h("div", { class: "ra-card ra-picture" }, picture(view.image)),
+        isBattle ? null : h("div", { class: "ra-card ra-caption-card" },
+          h("p", { class: "ra-caption", dir: "auto", id: "rate-caption", tabindex: "0" }, view.caption))),
+      whoCard(
+        h("div", { class: "ra-row ra-soft" }, h("span", {}, `Guideline ${view.guideline.version} · ${metricNote()}`),
+          h("span", { class: "ra-links" }, h("button", { type: "button", class: "ra-link", id: "rate-help-open",
+            onclick: () => help() }, "Help", key("help")), " ",
+          h("button", { type: "button", class: "ra-link", id: "rate-keys-open", onclick: keySettings }, "Keys"))))),
+    h("div", { class: "ra-col" }, ...banners().filter(Boolean), ...(result ? [resultCard()] : []),
+      ...(isBattle ? battleCards() : captionCards()).filter(Boolean),
+      ...(!result && !isBattle && !view.blind ? [curveCard()] : []),
+      ...(result ? [] : [actions()]))));
   paint();
-  if (result && curve) drawReveal();
+  showProgress();
+};
+const curveCard = () => h("div", { class: "ra-card", id: "rate-curve" },
+  button("Show the curve", () => reveal(form), { id: "rate-show-curve" }));
+
+// ---------------------------------------------------------------- beginning
+
+const enter = async (problem = "") => {
+  if (isRefused(await readCampaigns())) return;
+  const item = wanted ?? revisedHere();
+  wanted = null;
+  if (item) openItem(item, problem);
+  else next(problem);
+};
+const begin = async () => {
+  const who = await insist(() => call("GET", "/session"), { wanted: () => true, away: waiting });
+  if (isRefused(who)) { waiting(who); return; }
+  hubOffered = who.hub === true;
+  // An invitation is for whoever holds it, whoever was signed in here before.
+  if (who.name === null || invitation) { showSignIn(); return; }
+  me = who;
+  enter();
 };
 
-// ---------------------------------------------------------------- wiring
-
-const drawReveal = () => {
-  const place = find("#rate-curve");
-  if (!place || !curve || curve.item !== value.item || !form?.receipt) return;
-  place.replaceChildren(...(curve.problem ? [h("p", { class: "ra-problem" }, curve.problem)]
-    : revealCurve(h, curve, form.verdicts)));
-  if (curve.problem) return;
-  element.querySelectorAll("[data-mark]").forEach((mark, index) => {
-    const delta = curve.delta[index];
-    mark.textContent = delta === null || delta === undefined ? "" : `${curve.dip[index] ? "▼ " : ""}${signed(delta)}`;
-    mark.classList.toggle("ra-dip", Boolean(curve.dip[index]));
-  });
+// Another page hands over an (item, number) pair; the number tells a second request for the same item apart.
+let lastAsked = null;
+const hear = () => {
+  if (!page.isConnected) element.replaceChildren(page, over);
+  const pair = props.value;
+  if (!Array.isArray(pair) || pair[1] === lastAsked) return;
+  [wanted, lastAsked] = pair;
+  if (!me || !isStarted) return;
+  openItem(wanted);
+  wanted = null;
 };
+watch("value", hear);
+hear();
 
-const apply = () => {
-  const incoming = props.value ?? {};
-  if (!incoming.view || incoming.stamp === value.stamp) return;
-  flushDraft();
-  value = incoming;
-  history = [];
-  form = null;
-  if (value.view === "rate") {
-    const draft = value.draft ?? {};
-    form = {
-      rater: value.rater, item: value.item, nonce: newNonce(), attempted: false, receipt: null, cursor: 0,
-      verdicts: value.units.map((_, index) => draft.verdicts?.[index] ?? null),
-      scales: Object.fromEntries(SCALES.map(([name]) => [name, draft[name] ?? null])),
-      comment: draft.comment ?? "",
-    };
-    const first = Array.from({ length: rowCount() }, (_, index) => index).find((index) => !isAnswered(index));
-    form.cursor = first ?? rowCount() - 1;
-    render();
-    if (value.saved_at) say(`draft of ${clock(value.saved_at)} resumed ✓`, "ok");
-    if (value.problem) say(value.problem, "bad");
-  } else if (value.view === "empty") empty();
-  else signIn();
-};
-
-const isVisible = () => element.getClientRects().length > 0;
-
-document.addEventListener("keydown", (event) => {
-  if (!document.contains(element) || !form || !isVisible() || event.altKey || event.metaKey) return;
-  const target = event.target;
-  const isText = target.isContentEditable || target.tagName === "TEXTAREA" || target.tagName === "SELECT"
-    || (target.tagName === "INPUT" && target.type !== "radio");
-  if (event.key === "Enter" && event.ctrlKey) { event.preventDefault(); submit(); return; }
-  if (isText || event.ctrlKey || event.repeat && event.key === "Enter") return;
-  const letter = event.key.toLowerCase();
-  const act = (what) => { event.preventDefault(); what(); };
-  if (form.receipt) { if (letter === "n") act(next); return; }
-  const verdict = VERDICTS.find(([, shortcut]) => shortcut.toLowerCase() === letter);
-  if (verdict && form.cursor < value.units.length) act(() => { choose(form.cursor, verdict[0]); moveTo(form.cursor + 1); });
-  else if (/^[1-5]$/.test(event.key)) act(() => {
-    if (form.cursor < value.units.length) {
-      const open = SCALES.findIndex(([name]) => form.scales[name] === null);
-      form.cursor = value.units.length + (open < 0 ? SCALES.length - 1 : open);
-    }
-    choose(form.cursor, Number(event.key));
-    moveTo(form.cursor + 1);
-  });
-  else if (letter === "j") act(() => moveTo(form.cursor + 1));
-  else if (letter === "k") act(() => moveTo(form.cursor - 1));
-  else if (letter === "z") act(undo);
-  else if (event.key === "?") act(() => { const help = find("#rate-help"); help.open = !help.open;
-    if (help.open) help.scrollIntoView({ block: "nearest" }); });
-  else if (event.key === "0") act(() => element.querySelector("[data-zoom-reset]")?.click());
-  else if (event.key === "Enter" && !["BUTTON", "A", "SUMMARY"].includes(target.tagName)) act(submit);
-});
-document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") flushDraft(); });
-window.addEventListener("specs-lens-curve", (event) => { curve = event.detail; drawReveal(); });
-
-watch("value", apply);
-apply();
 // Only a rater who looks at this page is given an item: each one that is handed out is kept from others for a while.
 new IntersectionObserver((entries, observer) => {
   if (!entries.some((entry) => entry.isIntersecting)) return;
   observer.disconnect();
-  if (value.view === "sign_in" && remembered()) ask("enter", { rater: remembered() });
+  isStarted = true;
+  begin();
 }).observe(element);

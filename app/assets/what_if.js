@@ -5,13 +5,13 @@
 let past = [];
 let future = [];
 let rows = null;        // null: nothing is changed
+let settled = null;     // what the page shows, to go back to where the server refuses what comes next
 let editing = null;     // { row, isNew }: the unit that is being written
 let problem = "";
 let proposal = null;    // what "best correction" found: { drops, rows, before, after }, or { step }
 
 const ownRows = () => base.units.map((_, unit) => ({ unit, text: null, off: false }));
 const unchanged = (list) => list.every((row, index) => row.unit === index && !row.off && row.text === null);
-let settled = null;     // what the page shows, to go back to where the server refuses what comes next
 const forgetChanges = () => { past = []; future = []; rows = null; edited = null; editing = null; problem = ""; proposal = null; settled = null; };
 const clone = (list) => list.map((row) => ({ ...row }));
 
@@ -49,20 +49,15 @@ const removeAdded = (index) => {
   next.splice(index, 1);
   change(next, Math.max(index - 1, 0));
 };
-const undoChange = () => {
-  if (!past.length || busy()) return;
+const stepThrough = (from, to) => {
+  if (!from.length || busy()) return;
   remember();
-  future.push(rows);
-  rows = past.pop();
+  to.push(rows);
+  rows = from.pop();
   request();
 };
-const redoChange = () => {
-  if (!future.length || busy()) return;
-  remember();
-  past.push(rows);
-  rows = future.pop();
-  request();
-};
+const undoChange = () => stepThrough(past, future);
+const redoChange = () => stepThrough(future, past);
 
 // ---------------------------------------------------------------- writing a unit in place
 
@@ -140,7 +135,7 @@ const showProposal = () => {
     h("span", { class: "lens-gain" }, `${drop.gain} cosine`)));
   return h("div", { class: "lens-proposal", id: "correction", role: "status" },
     h("p", {}, `Best correction: cosine ${proposal.before} → ${proposal.after}, in this order`), h("ol", {}, ...list),
-    pressable("take-correction", "Switch them off", () => { const next = proposal.rows; change(withoutOwnText(next)); }));
+    pressable("take-correction", "Switch them off", () => change(withoutOwnText(proposal.rows))));
 };
 const withoutOwnText = (list) => list.map((row) =>
   ({ ...row, text: row.unit !== null && row.text === base.units[row.unit].text.trim() ? null : row.text }));
@@ -155,7 +150,7 @@ const showWhatIf = () => {
       pressable("what-if-undo", "Undo", undoChange, { disabled: past.length ? null : "", title: "Ctrl+Z" }),
       pressable("what-if-redo", "Redo", redoChange, { disabled: future.length ? null : "", title: "Ctrl+Shift+Z" }),
       pressable("what-if-reset", "Back to the scored caption", () => change(null), { disabled: rows ? null : "" }),
-      pressable("what-if-adopt", "Score this caption", () => ask("adopt"), { disabled: edited ? null : "" })),
+      pressable("what-if-adopt", "Score this caption", () => tell("adopt"), { disabled: edited ? null : "" })),
     showProposal()));
 };
 
@@ -171,8 +166,8 @@ hear("what-if", (value) => {
   if (value.ask) forgetHeat();
   draw();
   showHeat();
-  // The threshold was moved meanwhile.
-  if (edited && edited.threshold !== base.settings.threshold) request();
+  // The threshold was moved meanwhile. What is shown by now is what a refusal goes back to.
+  if (edited && edited.threshold !== base.settings.threshold) { remember(); request(); }
 });
 hear("correction", (value) => {
   if (value.view === "problem") { proposal = null; problem = value.problem; }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,33 +11,26 @@ import gradio as gr
 from app.comparison import LETTERS, MAX_ENTRIES, Comparison, compare_captions, compare_images
 from app.models import chosen_checkpoint, describe
 from app.pages.choices import model_and_units
-from app.picture_input import PictureInput, PicturesInput
+from app.pages.hosts import host, script, text_html
+from app.picture_input import (
+    PictureInput,
+    PicturesInput,
+    checked_image,
+    checked_images,
+    picture_input,
+)
 from app.problems import problem, shown_on_page
 from app.views.comparison import HEIGHT, comparison_figure, comparison_view
 from app.views.curve import empty_figure
-from specs_core.errors import ImageError
 
 if TYPE_CHECKING:
     from app.context import AppContext
 
-_ASSETS = Path(__file__).parent.parent / "assets"
 _EMPTY = (
     "The curves appear here: add an image and two captions, or a caption and two images, and press Compare."
 )
 _KINDS = [("captions of one image", "captions"), ("images of one caption", "images")]
 _FEWEST = 2
-# A component that a script fills.
-_HOST = {
-    "html_template": '<div class="lens-host"></div>',
-    "js_on_load": None,
-    "apply_default_css": False,
-}
-# Shows its value as text, whatever characters are in it.
-_TEXT_SCRIPT = """
-const put = () => { element.querySelector(".lens-host").textContent = props.value || ""; };
-put();
-watch("value", put);
-"""
 
 
 @dataclass(frozen=True)
@@ -107,13 +98,9 @@ def build(context: AppContext) -> ComparePage:
                 with gr.Row(elem_classes="lens-choices"):
                     model, segmenter = model_and_units(context.settings, prefix="compare-")
                     button = gr.Button("Compare", variant="primary", elem_id="compare-button", min_width=90)
-                model_note = gr.HTML(
-                    describe(context.settings, model.value),
-                    elem_id="compare-model-note",
-                    **{**_HOST, "js_on_load": _TEXT_SCRIPT},
-                )
+                model_note = text_html(describe(context.settings, model.value), elem_id="compare-model-note")
         with gr.Column(elem_classes="lens-col", elem_id="compare-results"):
-            gr.HTML(elem_id="compare-notices", **_HOST)
+            host("compare-notices")
             with gr.Column(elem_classes="lens-card", elem_id="compare-curve-card"):
                 empty = empty_figure(_EMPTY)
                 empty.layout.height = HEIGHT
@@ -121,14 +108,14 @@ def build(context: AppContext) -> ComparePage:
                     empty, show_label=False, elem_id="compare-plot", elem_classes="cmp-curve", container=False
                 )
             with gr.Column(elem_classes="lens-card cmp-needs-result", elem_id="compare-table-card"):
-                gr.HTML(elem_id="compare-table", **_HOST)
-                gr.HTML(elem_id="compare-downloads", **_HOST)
+                host("compare-table")
+                host("compare-downloads")
             with gr.Column(elem_classes="lens-card cmp-needs-result", elem_id="compare-dips-card"):
-                gr.HTML(elem_id="compare-dips", **_HOST)
+                host("compare-dips")
     view = gr.HTML(
         None,
         html_template=" ",
-        js_on_load=(_ASSETS / "compare.js").read_text(encoding="utf-8"),
+        js_on_load=script("nodes.js", "compare.js"),
         apply_default_css=False,
         elem_id="comparison",
     )
@@ -190,8 +177,8 @@ def build(context: AppContext) -> ComparePage:
     )
     kind.input(choose_kind, kind, [by_caption, by_image], **quick)
     model.change(tell_model, model, model_note, **quick)
-    image.input(_checked_image, image, image, **quick)
-    images.upload(_checked_images, images, images, **quick)
+    image.input(checked_image, image, image, **quick)
+    images.upload(checked_images, images, images, **quick)
     _wire_fields(fields, quick)
     return ComparePage(
         view, state, entry_to_open, take_over, [kind, by_caption, by_image, image, fields.boxes[0]]
@@ -200,18 +187,7 @@ def build(context: AppContext) -> ComparePage:
 
 def _caption_inputs() -> tuple[PictureInput, _CaptionFields]:
     with gr.Column(elem_classes="lens-card"):
-        image = PictureInput(
-            label="Image",
-            show_label=False,
-            type="filepath",
-            image_mode=None,
-            format="png",
-            sources=["upload", "clipboard", "webcam"],
-            height=260,
-            elem_id="compare-image",
-            placeholder="Drop an image here\n- or -\nClick to choose one (JPEG, PNG or WEBP)",
-            buttons=["fullscreen"],
-        )
+        image = picture_input(elem_id="compare-image", height=260)
     shown = gr.State(_FEWEST)
     rows, boxes, removers = [], [], []
     with gr.Column(elem_classes="lens-card"):
@@ -280,35 +256,3 @@ def _wire_fields(fields: _CaptionFields, quick: dict[str, Any]) -> None:
             [*fields.outputs, *fields.boxes],
             **quick,
         )
-
-
-def _warn(error: ImageError, name: str = "") -> None:
-    text = f"{name}: {error}" if name else str(error)
-    gr.Warning(html.escape(text), title="This image cannot be used", duration=12)
-
-
-def _checked_image(path: str | None) -> Any:
-    from specs_core.images import read_image
-
-    if path is None:
-        return gr.skip()
-    try:
-        read_image(path)
-    except ImageError as error:
-        _warn(error)
-        return None
-    return gr.skip()
-
-
-def _checked_images(paths: list[str]) -> Any:
-    from specs_core.images import read_image
-
-    kept = []
-    for path in paths:
-        try:
-            read_image(path)
-        except ImageError as error:
-            _warn(error, Path(path).name)
-            continue
-        kept.append(path)
-    return gr.skip() if len(kept) == len(paths) else kept or None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -21,8 +19,9 @@ from app.models import chip_text, choice_of, chosen_checkpoint, describe
 from app.pages import inspect_channels, unit_editor
 from app.pages.channel import answer
 from app.pages.choices import model_and_units
+from app.pages.hosts import host, script, scripted_host, text_html
 from app.pages.inspect_channels import changed_caption
-from app.picture_input import PictureInput
+from app.picture_input import PictureInput, checked_image, picture_input
 from app.problems import problem, shown_on_page
 from app.rating import send_to_be_rated
 from app.sessions import account_of_request, require
@@ -33,21 +32,13 @@ from app.views.units import editing_view
 from app.views.what_if import what_if_view
 from app.what_if import WhatIf, merged_record
 from app.what_if import kept as kept_what_if
-from specs_core.errors import ImageError
 
 if TYPE_CHECKING:
     from app.context import AppContext
 
-_ASSETS = Path(__file__).parent.parent / "assets"
 _EMPTY_CURVE = "The curve appears here: add an image and a caption and press Score, or choose an example."
-# A component that shows its value as text, whatever characters are in it.
-_TEXT_TEMPLATE = '<div class="lens-host"></div>'
-_TEXT_SCRIPT = """
-const put = () => { element.querySelector(".lens-host").textContent = props.value || ""; };
-put();
-watch("value", put);
-"""
 _SCRIPTS = (
+    "nodes.js",
     "inspect_parts.js",
     "inspect_view.js",
     "what_if.js",
@@ -55,7 +46,6 @@ _SCRIPTS = (
     "address.js",
 )
 _GO_ON = """() => { document.dispatchEvent(new CustomEvent("lens-not-scored")); }"""
-_HOST = {"html_template": _TEXT_TEMPLATE, "js_on_load": None, "apply_default_css": False}
 
 
 @dataclass(frozen=True)
@@ -79,13 +69,6 @@ class InspectPage:
     caption: gr.Textbox
 
 
-def text_html(value: str, **options: Any) -> gr.HTML:
-    """Return a component that shows its value as plain text."""
-    return gr.HTML(
-        value, html_template=_TEXT_TEMPLATE, js_on_load=_TEXT_SCRIPT, apply_default_css=False, **options
-    )
-
-
 def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     """Lay out the page inside the current tab.
 
@@ -99,19 +82,8 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     with gr.Row(elem_classes="lens-two", equal_height=False):
         with gr.Column(elem_classes="lens-col", elem_id="inspect-inputs"):
             with gr.Column(elem_classes="lens-card lens-picture"):
-                image = PictureInput(
-                    label="Image",
-                    show_label=False,
-                    type="filepath",
-                    image_mode=None,
-                    format="png",
-                    sources=["upload", "clipboard", "webcam"],
-                    height=330,
-                    elem_id="image",
-                    placeholder="Drop an image here\n- or -\nClick to choose one (JPEG, PNG or WEBP)",
-                    buttons=["fullscreen"],
-                )
-                gr.HTML(elem_id="picture-tools", **_HOST)
+                image = picture_input(elem_id="image", height=330)
+                host("picture-tools")
             with gr.Column(elem_classes="lens-card"):
                 caption = gr.Textbox(
                     label="Caption (Ctrl+Enter scores it)",
@@ -133,9 +105,9 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 switch_button = gr.Button(
                     "Download specs and switch to it", size="sm", elem_id="switch-button"
                 )
-            gr.HTML(elem_id="notices", **_HOST)
+            host("notices")
             with gr.Column(elem_classes="lens-card", elem_id="curve-card"):
-                gr.HTML(elem_id="headline", **_HOST)
+                host("headline")
                 plot = gr.Plot(
                     empty_figure(_EMPTY_CURVE),
                     show_label=False,
@@ -154,21 +126,21 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 )
             with gr.Column(elem_classes="lens-card", elem_id="caption-card"):
                 editor = unit_editor.component()
-                gr.HTML(elem_id="units", **_HOST)
+                host("units")
                 gr.HTML(legend(), js_on_load=None, apply_default_css=False, elem_id="legend")
             with gr.Column(elem_classes="lens-card lens-needs-result", elem_id="details-card"):
-                gr.HTML(elem_id="details", **_HOST)
-                gr.HTML(elem_id="what-if", **_HOST)
+                host("details")
+                host("what-if")
             with gr.Column(elem_classes="lens-card lens-needs-result", elem_id="table-card"):
-                gr.HTML(elem_id="units-table", **_HOST)
+                host("units-table")
                 with gr.Row(elem_classes="lens-actions"):
-                    gr.HTML(elem_id="downloads", **_HOST)
+                    host("downloads")
                     compare_button = gr.Button("Compare captions →", size="sm", elem_id="to-compare")
                     rate_button = gr.Button("Rate this caption →", size="sm", elem_id="rate-button")
     inspection = gr.HTML(
         None,
         html_template=" ",
-        js_on_load="\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+        js_on_load=script(*_SCRIPTS),
         apply_default_css=False,
         elem_id="inspection",
     )
@@ -237,18 +209,6 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             evidence,
             gr.skip() if changed is None else answer(what_if_view(shown, changed, threshold=cut)),
         )
-
-    def check_image(path: str | None) -> Any:
-        from specs_core.images import read_image
-
-        if path is None:
-            return gr.skip()
-        try:
-            read_image(path)
-        except ImageError as error:
-            gr.Warning(html.escape(str(error)), title="This image cannot be used", duration=12)
-            return None
-        return gr.skip()
 
     def tell_model(chosen: str) -> tuple[str, str]:
         with shown_on_page():
@@ -328,7 +288,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         trigger_mode="always_last",
         **quick,
     )
-    image.input(check_image, image, image, **quick)
+    image.input(checked_image, image, image, **quick)
     model.change(tell_model, model, [model_note, chip], **quick)
     lines.settings.ask(open_settings, None, [model, segmenter, threshold], **quick)
     score_on(
@@ -366,13 +326,11 @@ def _examples_card() -> gr.HTML | None:
     if not drawn:
         return None
     with gr.Column(elem_classes="lens-card", elem_id="examples-card"):
-        return gr.HTML(
+        return scripted_host(
             [
                 {"image": f"/static/lens/examples/{example.image}", "false": example.false_text}
                 for example in drawn
             ],
-            html_template='<div class="lens-host"></div>',
-            js_on_load=(_ASSETS / "examples_view.js").read_text(encoding="utf-8"),
-            apply_default_css=False,
+            "examples_view.js",
             elem_id="examples",
         )

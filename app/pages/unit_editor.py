@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -15,6 +14,7 @@ from app.answers import FormError
 from app.evidence import Evidence
 from app.inspection import Inspection
 from app.pages.channel import no_answer
+from app.pages.hosts import scripted_host
 from app.sessions import SignInError, require
 from app.shown import current
 from app.views.units import editing_view
@@ -24,20 +24,13 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 _LOG = logging.getLogger("specs_lens")
-_ASSETS = Path(__file__).parent.parent / "assets"
 _TOLD = (FormError, SignInError, AnnotationError, SpecsError)
 _SCRIPTS = ("unit_surface.js", "unit_drafts.js", "unit_editor.js")
 
 
 def component() -> gr.HTML:
     """Return the editor; it has nothing to edit until a caption is scored."""
-    return gr.HTML(
-        None,
-        html_template='<div class="lens-host"></div>',
-        js_on_load="\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS),
-        apply_default_css=False,
-        elem_id="unit-editor",
-    )
+    return scripted_host(None, *_SCRIPTS, elem_id="unit-editor")
 
 
 def wire(

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from app.views.curve import curve_layout, hover_text, signed, unsigned
+from app.views.curve import curve_layout, hover_text
 from app.views.spreadsheet import inert_cell
+from specs_core.report.wording import signed, unsigned
 
 if TYPE_CHECKING:
     from app.comparison import Comparison, Entry

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from app.views.curve import signed, unsigned
 from app.views.inspection import inspection_view, record_csv, with_threshold
+from specs_core.report.wording import signed, unsigned
 
 if TYPE_CHECKING:
     from app.inspection import Inspection

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Literal
 
+from specs_core.datasets.hallucinations import read_json
 from specs_core.datasets.pairs import FalseFact
 from specs_core.datasets.preparation import Entry
 from specs_core.errors import DataError
@@ -40,7 +40,7 @@ def read_sdci(folder: Path, *, split: str | None = None, captions: Captions = "f
     """
     for name in _names(folder, split):
         path = folder / "complete" / name
-        value = _read(path)
+        value = read_json(path)
         image = value.get("image") if isinstance(value, dict) else None
         if not isinstance(image, str):
             raise DataError(f"{path}: an object with the path of its image is needed.")
@@ -63,7 +63,7 @@ def _names(folder: Path, split: str | None) -> list[str]:
             raise DataError(f"{folder / 'complete'} holds no JSON files; name densely_captioned_images.")
         return names
     path = folder / "splits.json"
-    splits = _read(path)
+    splits = read_json(path)
     chosen = splits.get(split) if isinstance(splits, dict) else None
     if not isinstance(chosen, list) or not all(isinstance(name, str) for name in chosen):
         raise DataError(f"{path} has no list of file names under {split!r}.")
@@ -107,12 +107,3 @@ def _single_change(caption: str, negative: str, kind: str) -> FalseFact | None:
         return None
     start, end = old[i1].start(), old[i2 - 1].end()
     return FalseFact(start, end, negative[new[j1].start() : new[j2 - 1].end()], kind)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}.") from error

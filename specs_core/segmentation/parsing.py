@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 SHIPPED_PIPELINE = Path(__file__).with_name("pipeline")
+
+# A pipeline takes tens of megabytes and a second: who comes while it is loaded waits for that one.
+_LOADING = threading.Lock()
 
 _CLOSING = frozenset("\"'”’)]}»*_") | {"''", "-RRB-"}
 _OPENING = frozenset("\"'“‘([{«*_") | {"``", "-LRB-"}
@@ -171,9 +175,8 @@ def _is_name(doc: Doc, stop: int) -> bool:
     return stop < 2 or (doc[stop - 2].is_title and not doc[stop - 1].is_sent_start)
 
 
-@lru_cache(maxsize=4)
 def load_pipeline(name: str) -> Language:
-    """Load a spaCy pipeline once.
+    """Load a spaCy pipeline once, also where several threads ask for it at the same time.
 
     Args:
         name: folder or package name.
@@ -184,6 +187,12 @@ def load_pipeline(name: str) -> Language:
     Raises:
         ConfigError: it is not installed, cannot be read, or lacks a tagger or a parser.
     """
+    with _LOADING:
+        return _load_pipeline(name)
+
+
+@lru_cache(maxsize=4)
+def _load_pipeline(name: str) -> Language:
     import spacy
     from thinc.api import use_ops
 

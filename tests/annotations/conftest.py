@@ -4,6 +4,7 @@ A test that takes `engine` or `database_url` runs twice, on SQLite and on Postgr
 the tests and ends with them; where PostgreSQL is not installed its half is skipped.
 """
 
+import json
 import os
 import pwd
 import shutil
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from sqlalchemy import Engine, Row, create_engine
 
 from annotations.engine import open_database
 from annotations.images import add_image
+from annotations.importing import ImportPlan, ImportReport, import_items
 from annotations.items import add_item
 from annotations.store import NewRating
 
@@ -30,6 +33,7 @@ SCALES = {"correctness": 2, "thoroughness": 4, "overall": 3}
 
 ItemMaker = Callable[..., str]
 RatingMaker = Callable[..., NewRating]
+PictureMaker = Callable[..., bytes]
 
 
 @dataclass
@@ -247,7 +251,7 @@ def make_rating() -> RatingMaker:
     nonces = iter(range(10**6))
 
     def make(item_id: str, rater: str = "Ada", **changes: object) -> NewRating:
-        given = {name: changes.pop(name, value) for name, value in SCALES.items()}
+        given = changes.pop("answers", {name: changes.pop(name, value) for name, value in SCALES.items()})
         values = {
             "answers": given,
             "verdicts": ("supported", None, "hallucinated"),
@@ -259,3 +263,37 @@ def make_rating() -> RatingMaker:
         return NewRating(item_id=item_id, rater=rater, **values)
 
     return make
+
+
+@pytest.fixture
+def draw_picture() -> PictureMaker:
+    """Write an image of one colour, and return its bytes."""
+
+    def draw(path: Path, colour: str = "red", size: tuple[int, int] = (40, 30)) -> bytes:
+        Image.new("RGB", size, colour).save(path)
+        return path.read_bytes()
+
+    return draw
+
+
+@pytest.fixture
+def folder(tmp_path: Path, draw_picture: PictureMaker) -> Path:
+    """A folder with the images red.jpg and blue.png, for tables that name them."""
+    folder = tmp_path / "table"
+    folder.mkdir()
+    draw_picture(folder / "red.jpg")
+    draw_picture(folder / "blue.png", "blue", (64, 48))
+    return folder
+
+
+@pytest.fixture
+def take(engine: Engine, folder: Path, tmp_path: Path) -> Callable[..., ImportReport]:
+    """Write rows as JSON lines beside the images, and import them."""
+
+    def run(*rows: dict[str, object], **plan: object) -> ImportReport:
+        table = folder / "table.jsonl"
+        table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        options = {"campaign": "study", "create": True, **plan}
+        return import_items(engine, table, ImportPlan(**options), images=tmp_path / "images")
+
+    return run

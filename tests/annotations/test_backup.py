@@ -311,11 +311,14 @@ def test_empty_database_without_a_snapshot_may_start(tmp_path, empty):
 
 def test_rows_that_a_fresh_start_makes_do_not_count_as_something(tmp_path, empty, monkeypatch):
     with writing(empty) as connection:
-        connection.exec_driver_sql("INSERT INTO raters VALUES ('r', 'host', '2026-11-21T14:05:03.000000Z')")
-    monkeypatch.setattr(snapshots, "_fresh_rows", lambda: {"raters": 1})
+        connection.exec_driver_sql(
+            "INSERT INTO raters (id, name, created_at) VALUES ('r', 'host', '2026-11-21T14:05:03.000000Z')"
+        )
+    fresh = snapshots._fresh_rows()
+    monkeypatch.setattr(snapshots, "_fresh_rows", lambda: fresh | {"raters": 1})
     assert not snapshots.holds_anything(empty)
     assert snapshot(empty, tmp_path / "backups") is None
-    monkeypatch.setattr(snapshots, "_fresh_rows", lambda: {"raters": 0})
+    monkeypatch.setattr(snapshots, "_fresh_rows", lambda: fresh)
     assert snapshots.holds_anything(empty)
 
 

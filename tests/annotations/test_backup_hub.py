@@ -292,7 +292,7 @@ def test_empty_database_beside_a_data_set_is_refused_and_restored_by_the_command
     empty.dispose()
     command = str(raised.value).split("restore it with: specs-ratings ")[1].split("   (or")[0]
     assert main(command.split()) == 0
-    assert "restored: images 1, items 1" in capsys.readouterr().err
+    assert "restored: campaigns 2, guidelines 2, images 1, items 1" in capsys.readouterr().err
     restored = open_database(url)
     refuse_if_newer_snapshot(restored, open_place(PLACE))
     with reading(engine) as one, reading(restored) as other:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from annotations import restoring, snapshots
 from annotations.backup import snapshot
 from annotations.cli import main
-from annotations.engine import open_database, reading, writing
+from annotations.engine import _bring_up_to_date, _create, open_database, reading, writing
 from annotations.errors import NewerDatabaseError, StorageError
 from annotations.raters import ensure_rater
 from annotations.restoring import restore
@@ -87,20 +87,19 @@ def test_restored_database_takes_ratings_and_refuses_to_alter_them(saved, target
     engine.dispose()
 
 
-def test_snapshot_of_an_older_version_is_brought_up_to_date(saved, target, tmp_path):
+def test_snapshot_of_an_older_version_is_brought_up_to_date(target, tmp_path):
     older = tmp_path / "older.sqlite3"
-    older.write_bytes(saved.read_bytes())
-    with sqlite3.connect(older) as connection:
-        connection.execute("DROP TABLE segmentations")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
-        for table in ("units",):
-            for change in ("update", "delete"):
-                connection.execute(f"DROP TRIGGER {table}_no_{change}")
-    connection.close()
+    engine = _create(f"sqlite:///{older}", must_exist=False)
+    _bring_up_to_date(engine, "0001")
+    rows = Path(__file__).parent / "versions" / "0001.sql"
+    with writing(engine) as connection:
+        for line in rows.read_text(encoding="utf-8").splitlines()[1:]:
+            connection.exec_driver_sql(line)
+    engine.dispose()
     before = older.read_bytes()
     restore(older, url_of(target))
     assert rows_of(target)["segmentations"] == []
-    assert len(rows_of(target)["revisions"]) == 2
+    assert len(rows_of(target)["revisions"]) == 4
     assert older.read_bytes() == before
 
 
@@ -253,10 +252,11 @@ def test_commands_save_list_and_restore(tmp_path, engine, database_url, make_ite
     damaged, good = capsys.readouterr().out.splitlines()
     assert damaged.startswith("specs-20200101T000000Z.sqlite3  cannot be restored: ")
     assert good.startswith(f"{name}  ")
-    assert good.endswith("images 1, items 1, units 3")
+    contents = "campaigns 2, guidelines 2, images 1, items 1, questions 6, units 3"
+    assert good.endswith(contents)
     target = tmp_path / "new" / "specs.sqlite3"
     assert main(["restore", "--database", url_of(target)]) == 0
-    assert capsys.readouterr().err == f"{name} restored: images 1, items 1, units 3\n"
+    assert capsys.readouterr().err == f"{name} restored: {contents}\n"
     assert rows_of(target) == all_rows(engine)
     assert main(["restore", "--database", url_of(target), name]) == 2
     assert "--replace" in capsys.readouterr().err

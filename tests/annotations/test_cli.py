@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from annotations.cli import main
+from annotations.engine import open_database
+from annotations.revisions import ratings
 from annotations.store import save_rating
 
 
@@ -57,10 +59,34 @@ def test_export_that_fails_leaves_an_older_file_as_it_was(tmp_path, database_url
     assert output.read_text() == "older"
 
 
-def test_export_without_a_database_says_how_to_name_one(capsys, monkeypatch):
+def test_export_without_a_database_looks_into_the_data_folder(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("SPECS_DB", raising=False)
+    monkeypatch.setenv("SPECS_DATA", str(tmp_path))
     assert main(["export"]) == 2
-    assert "--database or the variable SPECS_DB" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"specs-ratings: there is no database {tmp_path / 'specs.sqlite3'}\n"
+    assert main(["export", "--data", str(tmp_path / "other")]) == 2
+    assert f"{tmp_path / 'other' / 'specs.sqlite3'}" in capsys.readouterr().err
+
+
+def test_export_as_sqlite_is_a_snapshot_of_the_whole_database(
+    tmp_path, engine, database_url, make_item, make_rating, capsys
+):
+    save_rating(engine, make_rating(make_item()))
+    output = tmp_path / "copy.sqlite3"
+    command = ["export", "--database", database_url, "--format", "sqlite"]
+    assert main([*command, "-o", str(output)]) == 0
+    copy = open_database(f"sqlite:///{output}")
+    assert [rating.rater for rating in ratings(copy)] == ["Ada"]
+    copy.dispose()
+    capsys.readouterr()
+    assert main(command) == 2
+    assert main([*command, "-o", str(output), "--campaign", "From Inspect"]) == 2
+    assert main([*command, "-o", str(output), "--what", "items"]) == 2
+    assert [line.split("; ")[1] for line in capsys.readouterr().err.splitlines()] == [
+        "name a file with -o",
+        "leave out --campaign",
+        "leave out --what and --all-revisions",
+    ]
 
 
 def test_command_without_a_subcommand_exits_with_two():

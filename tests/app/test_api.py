@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,12 @@ import pytest
 from gradio.utils import get_upload_folder
 
 from app import api
-from app.context import AppContext, open_context
-from app.settings import Settings
+from app.context import AppContext
 from specs_core.curve import curve_record, score_curve
 from specs_core.errors import CaptionError, ConfigError, ImageError, SpecsError
 from specs_core.images import read_image
 
 CAPTION = "A drawing of a few things. A red disc floats on the left. A blue square stands on the right."
-
-
-@pytest.fixture(scope="module")
-def context(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
-    opened = open_context(Settings(data=tmp_path_factory.mktemp("data"), model=str(tiny_checkpoint)))
-    yield opened
-    opened.engine.dispose()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What can be compared, what cannot, and what a comparison holds."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,13 +21,6 @@ from specs_core.images import read_image
 
 DISC = "A drawing of a few things. A red disc floats on the left. A blue square stands on the right."
 DOG = "A drawing of a few things. A purple dog sleeps on the left. A blue square stands on the right."
-
-
-@pytest.fixture(scope="module")
-def context(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
-    opened = open_context(Settings(data=tmp_path_factory.mktemp("data"), model=str(tiny_checkpoint)))
-    yield opened
-    opened.engine.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -1,41 +1,20 @@
 """The evidence on the Inspect page, as it is gathered and as it is shown."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from app.context import AppContext, open_context
+from app.context import AppContext
 from app.evidence import Evidence, gather, kept
-from app.inspection import Inspection, inspect_caption
+from app.inspection import Inspection
 from app.reporting import Step
-from app.settings import Settings
 from app.views.evidence import evidence_view
 from specs_core.evidence import evidence_record
 from specs_core.leave_one_out import LeaveOneOut
 
 CAPTION = "A drawing of a few things. A red disc floats, on the left. A blue 🚗 square stands on the right."
-
-
-@pytest.fixture(scope="module")
-def context(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
-    opened = open_context(Settings(data=tmp_path_factory.mktemp("data"), db=None, model=str(tiny_checkpoint)))
-    yield opened
-    opened.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def shown(context: AppContext, drawn_image: Path) -> Inspection:
-    return inspect_caption(
-        context,
-        image_path=str(drawn_image),
-        caption=CAPTION,
-        model=context.settings.model,
-        segmenter="dependency",
-    )
 
 
 def test_words_come_first_and_the_last_step_is_the_whole_evidence(

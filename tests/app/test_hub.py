@@ -298,7 +298,7 @@ def test_answer_in_another_browser_is_refused(hub: StandInHub, tmp_path: Path) -
         {"without": "id_token"},
         {"without": "access_token"},
     ],
-    ids=str,
+    ids=lambda spoil: ", ".join(spoil),
 )
 def test_answer_of_the_hub_that_is_not_right_signs_nobody_in(
     hub: StandInHub, tmp_path: Path, spoil: dict[str, Any]

@@ -4,7 +4,7 @@ import io
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
@@ -16,28 +16,15 @@ from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.images import get_image
 from annotations.items import get_item
 from annotations.scores import count, load_curve
-from app.context import AppContext, open_context
+from app.context import AppContext
 from app.inspection import Inspection, checked_caption, inspect_caption, store_item
 from app.picture_input import PictureInput
 from app.problems import problem, shown_on_page
 from app.settings import Settings
 from specs_core.errors import CaptionError, ImageError, SpecsError
 
+InspectIt = Callable[..., Inspection]
 CAPTION = "A drawing of a few things. A red disc floats on the left. A blue square stands on the right."
-
-
-@pytest.fixture(scope="module")
-def context(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
-    settings = Settings(data=tmp_path_factory.mktemp("data"), db=None, model=str(tiny_checkpoint))
-    opened = open_context(settings)
-    yield opened
-    opened.engine.dispose()
-
-
-def inspected(context: AppContext, image: Path | str | None, caption: str | None = CAPTION) -> Inspection:
-    path = None if image is None else str(image)
-    model = context.settings.model
-    return inspect_caption(context, image_path=path, caption=caption, model=model, segmenter="dependency")
 
 
 def test_inspect_caption_gives_a_record_whose_units_are_the_caption(
@@ -63,19 +50,19 @@ def test_inspect_caption_gives_a_record_whose_units_are_the_caption(
 
 @pytest.mark.parametrize("caption", [None, "", "   \n\t ", "\x00\x1f"])
 def test_inspect_caption_without_words_asks_for_a_caption(
-    context: AppContext, drawn_image: Path, caption: str | None
+    context: AppContext, drawn_image: Path, caption: str | None, inspect_it: InspectIt
 ) -> None:
     with pytest.raises(CaptionError, match="no caption yet"):
-        inspected(context, drawn_image, caption)
+        inspect_it(context, drawn_image, caption)
 
 
 def test_inspect_caption_of_five_thousand_words_gives_both_numbers(
-    context: AppContext, drawn_image: Path
+    context: AppContext, drawn_image: Path, inspect_it: InspectIt
 ) -> None:
     with pytest.raises(CaptionError, match=r"24,999 characters; at most 10,000"):
-        inspected(context, drawn_image, "very " * 4999 + "long")
+        inspect_it(context, drawn_image, "very " * 4999 + "long")
     with pytest.raises(CaptionError, match=r"5,000 words; at most 1,000"):
-        inspected(context, drawn_image, "a " * 4999 + "b")
+        inspect_it(context, drawn_image, "a " * 4999 + "b")
 
 
 @pytest.mark.parametrize(
@@ -104,9 +91,9 @@ def test_inspect_caption_of_five_thousand_words_gives_both_numbers(
     ],
 )
 def test_inspect_caption_of_odd_text_scores_it_and_stores_it(
-    context: AppContext, drawn_image: Path, caption: str
+    context: AppContext, drawn_image: Path, caption: str, inspect_it: InspectIt
 ) -> None:
-    shown = inspected(context, drawn_image, caption)
+    shown = inspect_it(context, drawn_image, caption)
     assert "".join(unit["text"] for unit in shown.record["units"]) == shown.caption
     assert (
         get_item(context.engine, store_item(context, shown, campaign_id=INSPECT_CAMPAIGN)).caption
@@ -166,13 +153,13 @@ ODD: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_inspect_caption_of_a_bad_image_gives_one_sentence(
-    context: AppContext, tmp_path: Path, kind: str
+    context: AppContext, tmp_path: Path, kind: str, inspect_it: InspectIt
 ) -> None:
     path = tmp_path / "upload.png"
     path.write_bytes(BAD[kind]())
     before = count(context.engine)
     with pytest.raises(ImageError) as caught:
-        inspected(context, path)
+        inspect_it(context, path)
     sentence = str(caught.value)
     assert sentence.endswith(".")
     assert "\n" not in sentence
@@ -181,19 +168,21 @@ def test_inspect_caption_of_a_bad_image_gives_one_sentence(
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_inspect_caption_of_an_odd_image_scores_it(context: AppContext, tmp_path: Path, kind: str) -> None:
+def test_inspect_caption_of_an_odd_image_scores_it(
+    context: AppContext, tmp_path: Path, kind: str, inspect_it: InspectIt
+) -> None:
     path = tmp_path / "upload.png"
     path.write_bytes(ODD[kind]())
-    shown = inspected(context, path)
+    shown = inspect_it(context, path)
     assert shown.record["score"] is not None
     assert bool(shown.notes) == (kind == "animated")
 
 
-def test_inspect_caption_without_an_image_asks_for_one(context: AppContext) -> None:
+def test_inspect_caption_without_an_image_asks_for_one(context: AppContext, inspect_it: InspectIt) -> None:
     with pytest.raises(ImageError, match="no image yet"):
-        inspected(context, None)
+        inspect_it(context, None)
     with pytest.raises(ImageError, match="cannot be read"):
-        inspected(context, "gone.png")
+        inspect_it(context, "gone.png")
 
 
 def test_picture_input_hands_on_the_path_and_opens_nothing() -> None:
@@ -209,11 +198,11 @@ def test_picture_input_hands_on_the_path_and_opens_nothing() -> None:
 
 
 def test_store_item_twice_is_one_item_with_its_curve_and_its_picture(
-    context: AppContext, drawn_image: Path
+    context: AppContext, drawn_image: Path, inspect_it: InspectIt
 ) -> None:
-    shown = inspected(context, drawn_image)
+    shown = inspect_it(context, drawn_image)
     item_id = store_item(context, shown, campaign_id=INSPECT_CAMPAIGN)
-    assert store_item(context, inspected(context, drawn_image), campaign_id=INSPECT_CAMPAIGN) == item_id
+    assert store_item(context, inspect_it(context, drawn_image), campaign_id=INSPECT_CAMPAIGN) == item_id
     item = get_item(context.engine, item_id)
     assert [unit.text for unit in item.units] == [unit["text"] for unit in shown.record["units"]]
     assert item.segmenter_version == shown.cut.version
@@ -225,11 +214,11 @@ def test_store_item_twice_is_one_item_with_its_curve_and_its_picture(
 
 
 def test_store_item_of_an_image_that_has_gone_changes_nothing(
-    context: AppContext, drawn_image: Path, tmp_path: Path
+    context: AppContext, drawn_image: Path, tmp_path: Path, inspect_it: InspectIt
 ) -> None:
     path = tmp_path / "upload.png"
     path.write_bytes(drawn_image.read_bytes())
-    shown = inspected(context, path, "A picture that is about to go.")
+    shown = inspect_it(context, path, "A picture that is about to go.")
     path.unlink()
     before = count(context.engine)
     with pytest.raises(SpecsError, match="cannot be read"):

@@ -1,7 +1,7 @@
 """Correcting units: the curve over them, what is stored, and requests that will not do."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,38 +13,27 @@ from annotations.errors import InvalidRecordError
 from annotations.items import get_item
 from annotations.segmentations import read_segmentations
 from app.answers import FormError
-from app.context import AppContext, open_context
-from app.inspection import Inspection, inspect_caption, store_item
-from app.settings import Settings
+from app.context import AppContext
+from app.inspection import Inspection, store_item
 from app.shown import current
 from app.unit_editing import apply_units, choose_version, read_firsts, save_units
 from app.views.inspection import inspection_view
 from app.views.units import editing_view
 from specs_core.errors import CaptionError, ImageError
 
+InspectIt = Callable[..., Inspection]
 CAPTION = "A drawing. A red disc floats on the left, and a blue \U0001f697 square stands on the right."
 
 
 @pytest.fixture
-def context(tiny_checkpoint: Path, tmp_path: Path) -> Iterator[AppContext]:
-    opened = open_context(Settings(data=tmp_path / "data", db=None, model=str(tiny_checkpoint)))
-    yield opened
-    opened.engine.dispose()
+def context(own_context: AppContext) -> AppContext:
+    """What a test stores is in no other test's way."""
+    return own_context
 
 
 @pytest.fixture
-def shown(context: AppContext, drawn_image: Path) -> Inspection:
-    return inspected(context, drawn_image)
-
-
-def inspected(context: AppContext, image: Path, caption: str = CAPTION) -> Inspection:
-    return inspect_caption(
-        context,
-        image_path=str(image),
-        caption=caption,
-        model=context.settings.model,
-        segmenter="dependency",
-    )
+def shown(context: AppContext, drawn_image: Path, inspect_it: InspectIt) -> Inspection:
+    return inspect_it(context, drawn_image)
 
 
 def unit_texts(shown: Inspection) -> list[str]:
@@ -154,7 +143,7 @@ def test_current_of_another_scoring_or_of_none_says_what_to_do(shown: Inspection
 
 
 def test_save_units_keeps_a_version_that_the_next_scoring_offers(
-    context: AppContext, shown: Inspection, drawn_image: Path
+    context: AppContext, shown: Inspection, drawn_image: Path, inspect_it: InspectIt
 ) -> None:
     changed = apply_units(context, shown, {"firsts": [2, 5]})
     saved = save_units(context, changed, " Ada ")
@@ -165,7 +154,7 @@ def test_save_units_keeps_a_version_that_the_next_scoring_offers(
     assert saved.record["provenance"]["corrected_at"] == stored.saved_at
     assert saved.serial == changed.serial
 
-    again = inspected(context, drawn_image)
+    again = inspect_it(context, drawn_image)
     assert again.cut == again.automatic
     view = editing_view(again)
     assert [(one["key"], one["by"]) for one in view["versions"]] == [("automatic", ""), (stored.id, "Ada")]
@@ -175,7 +164,7 @@ def test_save_units_keeps_a_version_that_the_next_scoring_offers(
     back = choose_version(context, restored, {"version": "automatic"})
     assert unit_texts(back) == unit_texts(shown)
     # Another caption of the image, and the caption in front of another image, are offered nothing.
-    assert inspected(context, drawn_image, "Another caption here.").saved == ()
+    assert inspect_it(context, drawn_image, "Another caption here.").saved == ()
 
 
 def test_save_units_twice_is_one_version(context: AppContext, shown: Inspection) -> None:
@@ -213,11 +202,11 @@ def test_save_units_that_are_automatic_says_so(context: AppContext, shown: Inspe
 
 
 def test_save_units_when_the_image_has_gone_keeps_nothing(
-    context: AppContext, drawn_image: Path, tmp_path: Path
+    context: AppContext, drawn_image: Path, tmp_path: Path, inspect_it: InspectIt
 ) -> None:
     path = tmp_path / "upload.png"
     path.write_bytes(drawn_image.read_bytes())
-    changed = apply_units(context, inspected(context, path), {"firsts": [2]})
+    changed = apply_units(context, inspect_it(context, path), {"firsts": [2]})
     path.unlink()
     with pytest.raises(ImageError, match="cannot be read"):
         save_units(context, changed, "Ada")

@@ -1,19 +1,16 @@
 """What if: units switched off, edited or added, and which to drop."""
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from app.answers import FormError
-from app.context import AppContext, open_context
+from app.context import AppContext
 from app.heat import heat_answer
-from app.inspection import Inspection, inspect_caption
-from app.settings import Settings
+from app.inspection import Inspection
 from app.views.curve import curve_figure
 from app.views.what_if import correction_view, what_if_view
 from app.what_if import changed_units, correct, kept, merged_record, read_rows, what_if
@@ -21,24 +18,6 @@ from specs_core.errors import CaptionError
 from specs_core.scoring import cosine
 
 CAPTION = "A drawing of a few things.  A red disc floats on the left. A blue square stands on the right"
-
-
-@pytest.fixture(scope="module")
-def context(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
-    opened = open_context(Settings(data=tmp_path_factory.mktemp("data"), db=None, model=str(tiny_checkpoint)))
-    yield opened
-    opened.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def shown(context: AppContext, drawn_image: Path) -> Inspection:
-    return inspect_caption(
-        context,
-        image_path=str(drawn_image),
-        caption=CAPTION,
-        model=context.settings.model,
-        segmenter="dependency",
-    )
 
 
 def rows(shown: Inspection, *changes: dict[str, Any], add: dict[int, str] | None = None) -> dict[str, Any]:

@@ -80,9 +80,9 @@ def test_upload_and_score_draws_a_curve_whose_dips_can_be_chosen(
     page = open_page(theme=theme)
     score(page, drawn_image, CAPTION)
 
-    # The caption is cut into units that are the caption again.
+    # The caption is cut into units that are the caption again; some may be marked as uncertain by now.
     texts = page.locator("#units .lens-caption").inner_text()
-    assert re.sub(r"\s+", " ", re.sub(r"\d+", "", texts)).strip() == CAPTION
+    assert re.sub(r"\s+", " ", re.sub(r"\d+\??", "", texts)).strip() == CAPTION
     dips = page.locator("#units .lens-u-dip")
     assert dips.count() > 0
     expect(page.locator("#headline")).to_contain_text(f"▼ {dips.count()} dip")

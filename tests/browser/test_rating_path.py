@@ -4,24 +4,21 @@ import csv
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Response, Route, expect
 from sqlalchemy import Engine
 
 from annotations.assignment import next_item
-from annotations.engine import open_database
-from annotations.images import add_image
-from annotations.items import add_item
 from annotations.reveals import revealed_at
 from annotations.revisions import ratings
 from annotations.scores import save_scores, scores_and_ratings
 from annotations.store import NewRating, save_rating
-from app.pictures import PictureStore
 
 OpenPage = Callable[..., Page]
+Rate = Any  # RatePage of conftest.py
 
 CAPTIONS = (
     "A drawing of a few things. A red disc floats on the left. A blue square stands on the right, above the "
@@ -33,46 +30,23 @@ HOSTILE = "=cmd() <img src=x onerror=window.pwned=1><script>window.pwned=1</scri
 
 
 @pytest.fixture(scope="module")
-def engine(server: str, data_folder: Path) -> Engine:
-    """The running app's own database, to put items in and to see what was stored."""
-    return open_database(f"sqlite:///{data_folder / 'specs.sqlite3'}")
-
-
-@pytest.fixture(scope="module")
-def store(engine: Engine, data_folder: Path) -> Callable[[str], str]:
-    """Puts a caption of a new image into the queue of every rater and returns the item's id."""
-
-    def put(caption: str) -> str:
-        image = Image.effect_noise((96, 64), 60).convert("RGB")
-        sha256 = secrets.token_hex(32)
-        image_id = add_image(engine, sha256=sha256, filename="noise.png", width=96, height=64)
-        PictureStore(data_folder / "images").save(image_id, image)
-        half = caption.index(" ", len(caption) // 2) + 1
-        return add_item(
-            engine,
-            image_id=image_id,
-            caption=caption,
-            units=[(caption[:half], 0, half), (caption[half:], half, len(caption))],
-            segmenter_version="halves-1",
-            overlap=50,
-        )
-
-    return put
+def engine(rate: Rate) -> Engine:
+    """The running app's own database."""
+    return rate.engine
 
 
 @pytest.fixture
-def queued(store: Callable[[str], str]) -> None:
-    """Two items that every new rater is offered."""
-    for number in (1, 2):
-        store(f"A noisy picture, number {number}, with grey dots everywhere in it.")
+def queued(rate: Rate) -> str:
+    """A campaign of two captions."""
+    return rate.campaign(captions=2)
 
 
 @pytest.fixture(scope="module")
-def scored(engine: Engine, store: Callable[[str], str]) -> None:
+def scored(engine: Engine, rate: Rate) -> None:
     """Thirty rated and scored items, more than the tests make; the caption of the last one is markup."""
     captions = [f"Grey noise, the {number}th picture of its kind." for number in range(29)]
     for number, caption in enumerate([*captions, HOSTILE]):
-        item = store(caption)
+        item = rate.item(None, caption)
         grade = 1 + number % 5
         save_rating(
             engine,
@@ -104,43 +78,25 @@ def score(page: Page, image: Path, caption: str) -> None:
     expect(page.locator("#units")).to_contain_text(last_word)
 
 
-def enter(page: Page, rater: str | None = None) -> str:
-    """Begin to rate as somebody new and return the name."""
-    rater = rater or f"r-{secrets.token_hex(4)}"
-    page.get_by_role("tab", name="Rate").click()
-    page.locator("#rate-name").fill(rater)
-    page.get_by_role("button", name="Start rating").click()
-    expect(page.locator("#rate-units")).to_be_visible()
-    return rater
-
-
-def fill_in(page: Page, overall: int) -> int:
-    """Answer everything by keyboard, the first unit as hallucinated, and return the number of units."""
-    units = page.locator("#rate-units [data-row]").count()
-    page.locator("#rate-units [data-row] p").first.click()
-    for number in range(units):
-        page.keyboard.press("s" if number else "h")
-    for digit in (2, 4, overall):
-        page.keyboard.press(str(digit))
-    expect(page.locator("#rate-count")).to_have_text(f"{units + 3} of {units + 3}")
-    return units
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_upload_curve_dip_rating_and_analysis_when_done_in_order_agree(
-    open_page: OpenPage, engine: Engine, drawn_image: Path, theme: str
+    open_page: OpenPage, rate: Rate, engine: Engine, drawn_image: Path, theme: str
 ) -> None:
     page, rater = open_page(theme=theme), f"r-{theme}-{secrets.token_hex(3)}"
+    # A campaign of one's own, so that nothing but what Inspect sends is at hand.
+    # What people said is shown to adjudicators and admins.
+    rate.code(rater, "adjudicator")
+    rate.begin(page, rate.campaign(), rater)
     for number, caption in enumerate(CAPTIONS):
         score(page, drawn_image, caption)
         if number == 0:
             page.locator("#units .lens-u-dip").first.click()
             expect(page.locator("#details")).to_contain_text("a dip")
         page.locator("#rate-button").click()
-        if number == 0:
-            enter(page, rater)
         expect(page.locator("#rate-caption")).to_have_text(caption)
-        units = fill_in(page, 5 - number)
+        if number == 0:
+            page.locator("#rate-help-done").click()
+        units = rate.fill_in(page, 5 - number)
         page.keyboard.press("Enter")
         expect(page.locator("#rate-receipt")).to_contain_text(f"receipt {number + 1}")
         expect(page.locator("#rate-curve svg")).to_be_visible()
@@ -154,7 +110,7 @@ def test_upload_curve_dip_rating_and_analysis_when_done_in_order_agree(
     expect(page.locator("#analyse-plot .scatterlayer .point")).to_have_count(len(shown))
     assert set(CAPTIONS) <= {row.caption for row in shown}
     mine = list(ratings(engine, rater=rater))
-    assert [stored.overall for stored in mine] == [5, 4, 3]
+    assert [stored.answers["overall"] for stored in mine] == [5, 4, 3]
     assert all(stored.verdicts[0].verdict == "hallucinated" for stored in mine)
     # Sent from Inspect, where the curve had been seen.
     assert all(stored.metric_revealed_at is not None for stored in mine)
@@ -164,14 +120,14 @@ def test_upload_curve_dip_rating_and_analysis_when_done_in_order_agree(
 
 
 def test_draft_when_the_page_is_reloaded_comes_back_from_the_database(
-    open_page: OpenPage, queued: None
+    open_page: OpenPage, rate: Rate, queued: str
 ) -> None:
     page = open_page()
-    enter(page)
+    rate.begin(page, queued)
     caption = page.locator("#rate-caption").inner_text()
     page.keyboard.press("h")
     page.keyboard.press("u")
-    with page.expect_response("**/component_server/**"):
+    with page.expect_response("**/rating/draft"):
         page.locator("#rate-comment").fill("half done")
     expect(page.locator("#rate-status")).to_contain_text("draft saved")
 
@@ -181,18 +137,17 @@ def test_draft_when_the_page_is_reloaded_comes_back_from_the_database(
     expect(page.locator("#rate-caption")).to_have_text(caption)
     expect(page.locator("#rate-status")).to_contain_text("resumed")
     expect(page.locator("#rate-comment")).to_have_value("half done")
-    chosen = page.locator("#rate-units input:checked").evaluate_all("all => all.map(i => i.dataset.answer)")
-    assert chosen == ["hallucinated", "unsure"]
+    assert rate.verdicts(page) == ["hallucinated", "unsure"]
 
 
 def test_curve_when_the_rating_is_not_submitted_never_reaches_the_browser(
-    open_page: OpenPage, engine: Engine, queued: None
+    open_page: OpenPage, rate: Rate, engine: Engine, queued: str
 ) -> None:
     page = open_page()
     bodies: list[str] = []
     page.on("response", lambda answer: bodies.append(text_of(answer)))
-    rater = enter(page)
-    units = fill_in(page, 3)
+    rater = rate.begin(page, queued)
+    units = rate.fill_in(page, 3)
     expect(page.locator("#rate-status")).to_contain_text("draft saved")
     held = next_item(engine, rater)
     assert held is not None
@@ -210,62 +165,78 @@ def test_curve_when_the_rating_is_not_submitted_never_reaches_the_browser(
 
 
 def test_submit_when_something_is_open_says_what_and_saves_nothing(
-    open_page: OpenPage, engine: Engine, queued: None
+    open_page: OpenPage, rate: Rate, engine: Engine, queued: str
 ) -> None:
     page = open_page()
-    rater = enter(page)
+    rater = rate.begin(page, queued)
     units = page.locator("#rate-units [data-row]").count()
     page.keyboard.press("s")
 
     page.locator("#rate-submit").click()
 
     left = units - 1
-    told = f"Still open: {left} {'unit' if left == 1 else 'units'} and 3 of the three scales"
+    told = f"Still open: {left} {'unit' if left == 1 else 'units'} and 3 scales."
     expect(page.locator("#rate-status")).to_have_text(told)
     assert list(ratings(engine, rater=rater)) == []
 
 
-def test_submit_when_the_server_cannot_be_reached_keeps_everything_and_works_again(
-    open_page: OpenPage, engine: Engine, queued: None
+def test_submit_when_the_server_cannot_be_reached_is_tried_again_by_itself_with_the_same_nonce(
+    open_page: OpenPage, rate: Rate, engine: Engine, queued: str
 ) -> None:
     page = open_page()
-    rater = enter(page)
-    fill_in(page, 4)
-    page.route("**/component_server/**", lambda route: route.abort())
-    page.locator("#rate-submit").click()
-    expect(page.locator("#rate-status")).to_contain_text("Not saved")
-    expect(page.locator("#rate-receipt")).to_have_count(0)
-    page.unroute("**/component_server/**")
+    rater = rate.begin(page, queued)
+    rate.fill_in(page, 4)
+    nonces: list[str] = []
 
+    def lose(route: Route) -> None:
+        nonces.append(route.request.post_data_json["nonce"])
+        if len(nonces) == 1:
+            route.abort()
+        elif len(nonces) == 2:
+            # The rating arrives and its receipt does not.
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/rating/submit", lose)
     page.locator("#rate-submit").click()
+    expect(page.locator("#rate-status")).to_contain_text("Not saved yet: the server does not answer")
+    expect(page.locator("#rate-receipt")).to_have_count(0)
+    assert rate.verdicts(page) == ["hallucinated", "supported"]
 
     expect(page.locator("#rate-receipt")).to_contain_text("receipt 1")
-    assert [stored.overall for stored in ratings(engine, rater=rater)] == [4]
+    assert len(nonces) == 3
+    assert len(set(nonces)) == 1
+    assert [stored.answers["overall"] for stored in ratings(engine, rater=rater, all_revisions=True)] == [4]
 
 
-def test_skip_when_confirmed_hands_out_another_caption(open_page: OpenPage, queued: None) -> None:
+def test_skip_when_confirmed_hands_out_another_caption(open_page: OpenPage, rate: Rate, queued: str) -> None:
     page = open_page()
-    enter(page)
+    rate.begin(page, queued)
     image = page.locator(".ra-zoom img").get_attribute("src")
     assert image is not None
     page.locator("#rate-skip").click()
     page.locator("#rate-skip-reason").fill("too small")
-    page.get_by_role("button", name="Skip this caption").click()
+    page.get_by_role("button", name="Skip this one").click()
 
     expect(page.locator(".ra-zoom img")).not_to_have_attribute("src", image)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_rate_and_analyse_when_the_window_is_narrow_do_not_scroll_sideways(
-    open_page: OpenPage, scored: None, theme: str
+    open_page: OpenPage, rate: Rate, queued: str, scored: None, theme: str
 ) -> None:
     page = open_page(theme=theme, width=390, height=844)
-    enter(page)
+    rater = f"r-{secrets.token_hex(4)}"
+    rate.code(rater, "adjudicator")
+    rate.begin(page, queued, rater)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.locator("#rate-submit").scroll_into_view_if_needed()
     page.locator("#rate-scales [data-row]").first.scroll_into_view_if_needed()
-    # The picture stays in sight while the units go by.
+    # The picture and the caption stay in sight while the units go by.
     expect(page.locator(".ra-zoom img")).to_be_in_viewport()
+    expect(page.locator("#rate-caption")).to_be_in_viewport()
 
     page.get_by_role("tab", name="Analyse").click()
     expect(page.locator("#analyse-plot .scatterlayer .point")).to_have_count(30)
@@ -273,9 +244,10 @@ def test_rate_and_analyse_when_the_window_is_narrow_do_not_scroll_sideways(
 
 
 def test_points_when_downloaded_are_csv_that_a_spreadsheet_does_not_run(
-    open_page: OpenPage, scored: None
+    open_page: OpenPage, rate: Rate, scored: None
 ) -> None:
     page = open_page()
+    rate.be(page, "adjudicator")
     page.get_by_role("tab", name="Analyse").click()
     expect(page.locator("#analyse-csv")).to_be_visible()
 
@@ -288,8 +260,11 @@ def test_points_when_downloaded_are_csv_that_a_spreadsheet_does_not_run(
     assert all(0 <= float(row["score"]) <= 1 and 1 <= float(row["human_overall"]) <= 5 for row in rows)
 
 
-def test_caption_when_it_is_markup_is_shown_as_text_and_never_run(open_page: OpenPage, scored: None) -> None:
+def test_caption_when_it_is_markup_is_shown_as_text_and_never_run(
+    open_page: OpenPage, rate: Rate, scored: None
+) -> None:
     page = open_page()
+    rate.be(page, "adjudicator")
     page.get_by_role("tab", name="Analyse").click()
     page.locator(".an-more summary").click()
     page.locator(".an-point", has_text="onerror").first.focus()

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 OpenPage = Callable[..., Page]
+Rate = Any  # RatePage of conftest.py
 
 
 @pytest.fixture
@@ -242,7 +243,7 @@ def test_undo_redo_reset_and_cancel_lose_nothing(
 
 
 def test_saved_units_are_a_version_that_can_be_chosen_later_and_rated(
-    open_page: OpenPage, drawn_image: Path, caption: str
+    open_page: OpenPage, rate: Rate, drawn_image: Path, caption: str
 ) -> None:
     page = open_page()
     score(page, drawn_image, caption)
@@ -252,10 +253,9 @@ def test_saved_units_are_a_version_that_can_be_chosen_later_and_rated(
     made = edited(page)
     apply(page)
     page.locator("#unit-save").click()
-    expect(page.locator("#unit-problem")).to_contain_text("Write your name first")
-    expect(page.locator("#unit-rater")).to_be_focused()
-    page.locator("#unit-rater").fill("Ada <b>L</b>")
-    page.keyboard.press("Enter")
+    expect(page.locator("#unit-problem")).to_contain_text("You are not signed in")
+    rate.be(page, "rater", "Ada <b>L</b>")
+    page.locator("#unit-save").click()
     expect(page.locator("#unit-note")).to_contain_text("Saved: corrected by Ada <b>L</b>,")
     assert page.locator("#unit-editor b").count() == 0
 
@@ -278,9 +278,9 @@ def test_saved_units_are_a_version_that_can_be_chosen_later_and_rated(
     other.locator("#unit-version").select_option(index=1)
     expect(other.locator("#units .lens-u")).to_have_count(len(made))
     assert units(other) == made
+    rate.be(other, "rater")
     other.locator("#rate-button").click()
-    other.locator("#rate-name").fill("Bo")
-    other.keyboard.press("Enter")
+    other.locator("#rate-help-done").click()
     expect(other.locator("#rate-form")).to_contain_text(made[0])
     other.get_by_role("tab", name="Inspect").click()
     other.locator("#unit-version").select_option("automatic")
@@ -321,7 +321,7 @@ def test_unfinished_units_survive_a_threshold_another_scoring_and_a_reload(
 
 
 def test_refused_and_failed_requests_keep_the_edit(
-    open_page: OpenPage, drawn_image: Path, caption: str, data_folder: Path
+    open_page: OpenPage, rate: Rate, drawn_image: Path, caption: str, data_folder: Path
 ) -> None:
     page = open_page()
     score(page, drawn_image, caption)
@@ -329,12 +329,6 @@ def test_refused_and_failed_requests_keep_the_edit(
     spot(page, boundaries(page)[0]).click()
     made = edited(page)
     apply(page)
-    page.locator("#unit-rater").fill("x\u0007y")
-    page.locator("#unit-save").click()
-    expect(page.locator("#unit-problem")).to_contain_text("control characters")
-    assert units(page) == made
-    expect(page.locator("#unit-version")).to_have_value("unsaved")
-
     # The folder of the images cannot be written to; once it can, the same button saves.
     images = data_folder / "images"
     hidden = images.with_name("hidden")
@@ -342,10 +336,11 @@ def test_refused_and_failed_requests_keep_the_edit(
         images.rename(hidden)
     images.write_text("in the way")
     try:
-        page.locator("#unit-rater").fill("Ada")
+        rate.be(page, "rater")
         page.locator("#unit-save").click()
         expect(page.locator("#unit-problem")).to_contain_text("image cannot be stored")
         assert units(page) == made
+        expect(page.locator("#unit-version")).to_have_value("unsaved")
     finally:
         images.unlink()
         if hidden.exists():

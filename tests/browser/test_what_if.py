@@ -203,3 +203,49 @@ def test_a_refused_change_leaves_the_page_as_it_was(open_scored: OpenPage) -> No
     page.locator("#units .lens-u").nth(2).click()
     page.locator("#unit-toggle").click()
     expect(page.locator("#what-if-says")).to_contain_text("2 off")
+
+
+def test_a_refusal_for_another_threshold_keeps_the_change_that_is_shown(open_scored: OpenPage) -> None:
+    page = open_scored(CAPTION)
+    page.evaluate(
+        "document.addEventListener('lens-answer-what-if', (event) => { window.lastAnswer = event.detail; })"
+    )
+    page.locator("#unit-toggle").click()
+    expect(page.locator("#score-before")).to_be_visible()
+    expect(page.locator("#what-if-undo")).to_be_enabled()
+    # The same caption drawn for a threshold that is no longer set: the page asks again, and is refused.
+    page.evaluate(
+        """() => {
+          const answer = (detail) =>
+            document.dispatchEvent(new CustomEvent('lens-answer-what-if', { detail }));
+          addEventListener('lens-ask-what-if', (event) => {
+            event.stopImmediatePropagation();
+            const refused = { view: 'problem', problem: 'Not now.', ask: event.detail.ask };
+            setTimeout(() => answer(refused));
+          }, { capture: true, once: true });
+          answer({ ...window.lastAnswer, ask: null, threshold: 0.123 });
+        }"""
+    )
+    expect(page.locator("#what-if-says")).to_have_text("Not now.")
+    expect(page.locator("#score-before")).to_be_visible()
+    expect(page.locator("#what-if-undo")).to_be_enabled()
+    page.locator("#what-if-undo").click()
+    expect(page.locator("#score-before")).to_have_count(0)
+
+
+def test_scoring_a_changed_caption_waits_for_no_answer_on_its_line(open_scored: OpenPage) -> None:
+    page = open_scored(CAPTION)
+    page.locator("#unit-toggle").click()
+    expect(page.locator("#what-if-adopt")).to_be_enabled()
+    started = page.evaluate(
+        """() => {
+          const setIt = window.setTimeout;
+          const started = [];
+          window.setTimeout = (act, wait) => { started.push(wait); return setIt(act, wait); };
+          document.getElementById('what-if-adopt').click();
+          window.setTimeout = setIt;
+          return started;
+        }"""
+    )
+    assert 60_000 not in started
+    expect(page.locator("#units .lens-u-off")).to_have_count(0)

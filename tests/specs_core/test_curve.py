@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specs_core.curve import ScoreCurve, curve_of_units, curve_record
+from specs_core.curve import ScoreCurve, curve_of_units, curve_record, curves_of_units
 from specs_core.errors import CaptionError
 from specs_core.segmentation.units import DetailUnit, cut_at
 
@@ -120,6 +120,37 @@ def test_curve_record_has_the_documented_keys_and_is_strict_json() -> None:
 def test_curve_of_no_units_is_refused_by_the_encoder(tiny_encoder: Any) -> None:
     with pytest.raises(CaptionError, match="empty"):
         curve_of_units(tiny_encoder, np.ones(64, np.float32), [])
+
+
+def test_curves_of_several_captions_are_those_of_each_alone(tiny_encoder: Any) -> None:
+    long = " ".join(["a red car beside a tree,"] * 60)
+    captions = [
+        ("A red dog on grass, beside a tree.", [9, 20]),
+        ("A café & a bar; it's half-timbered.", [7, 11, 28]),  # boundaries within words
+        (long, list(range(25, len(long), 25))),
+        ("word " * 300, [1499]),  # not even the first unit fits
+        ("One unit.", []),
+    ]
+    cuts = [cut_at(text, starts) for text, starts in captions]
+    images = np.random.default_rng(5).normal(size=(len(cuts), 64)).astype(np.float32)
+    together = curves_of_units(tiny_encoder, images, cuts, segmenter="stored", segmenter_version="v")
+    for image, cut, curve in zip(images, cuts, together, strict=True):
+        alone = curve_of_units(tiny_encoder, image, cut, segmenter="stored", segmenter_version="v")
+        np.testing.assert_allclose(curve.similarity, alone.similarity, atol=2e-6)
+        np.testing.assert_array_equal(curve.tokens, alone.tokens)
+        assert (curve.units, curve.total_tokens, curve.context_length) == (
+            *(alone.units, alone.total_tokens, alone.context_length),
+        )
+        assert (curve.segmenter, curve.segmenter_version) == ("stored", "v")
+    assert together[2].beyond_context.any(), "or nothing beyond the context was tried"
+    assert not together[2].beyond_context.all()
+    assert together[3].beyond_context.all()
+
+
+def test_curves_of_no_captions_are_none_and_of_no_units_are_refused(tiny_encoder: Any) -> None:
+    assert curves_of_units(tiny_encoder, np.empty((0, 64), np.float32), []) == []
+    with pytest.raises(CaptionError, match="empty"):
+        curves_of_units(tiny_encoder, np.ones((1, 64), np.float32), [[]])
 
 
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=3), st.floats(0, 2))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.views.curve import curve_figure, empty_figure, is_dip, signed, unsigned
+from app.views.curve import curve_figure, empty_figure, is_dip
+from specs_core.report.wording import signed, unsigned
 
 
 def record(*similarity: float | None, texts: list[str] | None = None) -> dict[str, Any]:

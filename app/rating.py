@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 MAX_REASON_CHARACTERS: Final = 200
 _VERSION: Final = version("specs-lens")
+_Asked = tuple[Item, Campaign, Sequence[Question], int]
 _SHOWN_OF_A_CAPTION: Final = 80
 
 
@@ -349,15 +351,13 @@ def _form_view(context: AppContext, rater: str, assignment: Assignment) -> dict[
     }
 
 
-def _read_item(
-    context: AppContext, rater: str, payload: object
-) -> tuple[Item, Campaign, Sequence[Question], int]:
+def _read_item(context: AppContext, rater: str, payload: object) -> _Asked:
     item = get_item(context.engine, read_item_id(payload))
     campaign = get_campaign(context.engine, item.campaign_id)
     if campaign.deleted_at is not None:
         raise UnknownRecordError(f"there is no item {item.id!r}, or it was deleted")
     # What is in hand may be finished. The sides of a battle are drawn when it is opened.
-    closed = campaign.paused_at is not None or item.kind == "battle"
+    closed = campaign.paused_at or item.kind == "battle"
     if closed and own_place(context.engine, rater, item.id).state is None:
         raise FormError("This caption was not given to you; open it before you rate it.")
     return item, campaign, *asked_of(campaign, item)
@@ -381,16 +381,7 @@ def _feedback(context: AppContext, item: Item, answers: Answers) -> dict[str, An
         return {"feedback": None, "note": ""}
     checks = check_gold(gold, item.units, verdicts=answers.verdicts, answers=answers.answers)
     return {
-        "feedback": [
-            {
-                "unit": check.unit,
-                "question": check.question,
-                "given": check.given,
-                "expected": check.expected,
-                "right": check.right,
-            }
-            for check in checks
-        ],
+        "feedback": [asdict(check) for check in checks],
         "note": gold.feedback,
     }
 

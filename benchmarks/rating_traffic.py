@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 UNITS = 15
 _TEXT = "A small red car is parked here."
 _CAPTIONS = 1000  # different ones; items beyond that many repeat them on other images
+_KEPT = 4  # seconds; the server drops a connection that was idle for five
 _ROWS = 500  # in one statement: the driver of PostgreSQL sends rows of a list one by one
 
 
@@ -69,6 +70,7 @@ class Client:
     def __init__(self, port: int) -> None:
         self._port = port
         self._cookie = ""
+        self._used = 0.0
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def call(self, path: str, form: object, *, forwarded: str = "") -> tuple[int, dict[str, Any]]:
@@ -83,6 +85,9 @@ class Client:
         head += f"content-length: {len(text)}\r\ncookie: {self._cookie}\r\n"
         head += f"x-forwarded-for: {forwarded}\r\n" if forwarded else ""
         try:
+            if time.monotonic() - self._used > _KEPT:
+                self.close()
+            self._used = time.monotonic()
             if self._streams is None:
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port)
             reader, writer = self._streams

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from annotations.accounts import people
 from annotations.campaign_tables import LINKS_CAMPAIGN
 from annotations.campaigns import create_campaign, delete_campaign, pause_campaign
 from annotations.engine import open_database, reading
@@ -25,6 +26,7 @@ from annotations.items import add_battle, add_item, delete_item
 from annotations.revisions import ratings
 from annotations.schema import drafts, items, revisions
 from annotations.scores import save_scores
+from app.admin_api import _ACTS, _READS, admin_router
 from app.context import AppContext
 from app.rating_api import rating_router
 from app.security import Guard
@@ -79,6 +81,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     inner = FastAPI()
     inner.include_router(session_router(context))
     inner.include_router(rating_router(context))
+    inner.include_router(admin_router(context))
     app = Guard(inner)
     people = [TestClient(app, base_url=ADDRESS) for _ in range(3)]
     for client, name in zip(people, ("Ada", "Bo"), strict=False):
@@ -165,6 +168,22 @@ def test_rater_who_asks_for_the_curve_before_submitting_is_refused_however_the_i
     site.bo.post("/rating/submit", json=form(item))
     site.bo.post("/rating/undo", json={"item": item})
     assert is_plain_refusal(site.bo.post("/rating/reveal", json={"item": item}))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", name) for name in (*_READS, "export")] + [("POST", name) for name in (*_ACTS, "import")],
+)
+def test_owners_route_is_refused_to_a_rater_and_to_a_visitor_and_tells_nothing(
+    site: Site, method: str, path: str
+) -> None:
+    item = rated_by_ada(site)
+    sent = {"item": item, "campaign": site.campaign, "name": "Bo", "role": "admin"}
+    for client, status in ((site.bo, 403), (site.visitor, 401)):
+        answer = client.request(method, f"/admin/{path}", params={"item": item}, json=sent)
+        assert (answer.status_code, is_plain_refusal(answer)) == (status, True)
+        assert not [word for word in SECRETS if word in answer.text]
+    assert {one.name: one.role for one in people(site.context.engine)} == {"Ada": "rater", "Bo": "rater"}
 
 
 def test_rater_who_names_another_one_in_the_form_is_still_the_one_of_the_session(site: Site) -> None:

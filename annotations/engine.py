@@ -296,6 +296,9 @@ def _plain_errors(engine: Engine) -> Iterator[None]:
         raise
     except DBAPIError as error:
         raise StorageError(_sentence(engine, error.orig)) from error
+    except ConnectionError as error:
+        # The driver of PostgreSQL hands on as it is that the line was reset while it read.
+        raise StorageError(_sentence(engine, error)) from error
     except TimeoutError as error:
         raise StorageError(
             f"cannot use {engine.url.render_as_string()}: too many requests at once; try again"

@@ -1,5 +1,6 @@
 """Save ratings: append-only revisions, acknowledged by a receipt after the commit."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -85,7 +86,7 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
     Raises:
         InvalidRecordError: If an answer is off its scale or the verdicts do not fit the item's units.
         ItemFullError: If the rater's lease expired and other raters have taken all places since.
-        NonceReusedError: If another form was saved under the same nonce.
+        NonceReusedError: If this rater has saved another form under the same nonce.
         UnknownRecordError: If there is no such item, or it was deleted.
         StorageError: If the database fails. After any of these nothing of the rating is stored, and the draft
             is as it was.
@@ -96,9 +97,10 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
         rater_id = ensure_rater(connection, rating.rater)
         item = find_item(connection, rating.item_id)
         asked = check_answers(connection, rating, item)
-        earlier = find_by_nonce(connection, rating.nonce)
+        nonce = _own_nonce(rater_id, rating.nonce)
+        earlier = find_by_nonce(connection, nonce)
         if earlier is not None:
-            if not _says_the_same(earlier, rating, item, rater_id):
+            if not _says_the_same(earlier, rating, item):
                 raise NonceReusedError(
                     f"this form was saved before with other answers (receipt {earlier.receipt}); "
                     "open the item again to change them"
@@ -111,7 +113,7 @@ def save_rating(engine: Engine, rating: NewRating, *, now: datetime | None = Non
             item.id,
             rater_id,
             now=now,
-            nonce=rating.nonce,
+            nonce=nonce,
             comment=rating.comment,
             guideline_version=rating.guideline_version,
             application_version=rating.application_version,
@@ -296,9 +298,14 @@ def _verdicts(rating: NewRating, item: Item) -> tuple[Verdict, ...]:
     return tuple(Verdict(unit.start, unit.end, verdict) for unit, verdict in pairs)
 
 
-def _says_the_same(earlier: Rating, rating: NewRating, item: Item, rater_id: str) -> bool:
+def _own_nonce(rater_id: str, nonce: str) -> str:
+    """Return what a rater's nonce is stored as: nobody else's can meet it, nor learn that it was used."""
+    return hashlib.sha256(f"{rater_id} {nonce}".encode(errors="surrogatepass")).hexdigest()
+
+
+def _says_the_same(earlier: Rating, rating: NewRating, item: Item) -> bool:
     return (
-        (earlier.item_id, earlier.rater_id, earlier.comment) == (item.id, rater_id, rating.comment)
+        (earlier.item_id, earlier.comment) == (item.id, rating.comment)
         and earlier.answers == dict(rating.answers)
         and earlier.verdicts == _verdicts(rating, item)
     )

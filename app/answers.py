@@ -186,6 +186,9 @@ def _read_scales(given: object, questions: Sequence[Question]) -> dict[str, int]
 
 def _number(value: object, fallback: float, low: float, high: float) -> float:
     """Read a number that is only the page's own memory, so that nonsense becomes the fallback."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return fallback
+    # Whole numbers are compared before they are converted: JSON has some that no float can hold.
+    if isinstance(value, float) and not math.isfinite(value):
         return fallback
     return float(min(high, max(low, value)))

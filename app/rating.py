@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 MAX_REASON_CHARACTERS: Final = 200
 _VERSION: Final = version("specs-lens")
+_Asked = tuple[Item, Campaign, Sequence[Question], int]
 _SHOWN_OF_A_CAPTION: Final = 80
 
 
@@ -183,7 +185,7 @@ def save_draft(context: AppContext, rater: str, payload: object) -> dict[str, An
         FormError: If the form cannot be kept as it is.
         AnnotationError: If there is no such item or the database fails.
     """
-    item, _, asked, unit_count = _read_item(context, payload)
+    item, _, asked, unit_count = _read_item(context, rater, payload)
     content = as_form(payload).get("content")
     check_cut(item, read_text(content, "segmenter_version") or None)
     given = form_content(content, kind=item.kind, flipped=_flipped(context, rater, item))
@@ -208,7 +210,7 @@ def submit(context: AppContext, rater: str, payload: object) -> dict[str, Any]:
         AnnotationError: If there is no such item, it has all its raters, or the database fails. Nothing is
             stored then.
     """
-    item, campaign, asked, unit_count = _read_item(context, payload)
+    item, campaign, asked, unit_count = _read_item(context, rater, payload)
     given = form_content(payload, kind=item.kind, flipped=_flipped(context, rater, item))
     answers = read_answers(given, questions=asked, unit_count=unit_count)
     nonce = read_nonce(payload)
@@ -349,9 +351,15 @@ def _form_view(context: AppContext, rater: str, assignment: Assignment) -> dict[
     }
 
 
-def _read_item(context: AppContext, payload: object) -> tuple[Item, Campaign, Sequence[Question], int]:
+def _read_item(context: AppContext, rater: str, payload: object) -> _Asked:
     item = get_item(context.engine, read_item_id(payload))
     campaign = get_campaign(context.engine, item.campaign_id)
+    if campaign.deleted_at is not None:
+        raise UnknownRecordError(f"there is no item {item.id!r}, or it was deleted")
+    # What is in hand may be finished. The sides of a battle are drawn when it is opened.
+    closed = campaign.paused_at or item.kind == "battle"
+    if closed and own_place(context.engine, rater, item.id).state is None:
+        raise FormError("This caption was not given to you; open it before you rate it.")
     return item, campaign, *asked_of(campaign, item)
 
 
@@ -373,16 +381,7 @@ def _feedback(context: AppContext, item: Item, answers: Answers) -> dict[str, An
         return {"feedback": None, "note": ""}
     checks = check_gold(gold, item.units, verdicts=answers.verdicts, answers=answers.answers)
     return {
-        "feedback": [
-            {
-                "unit": check.unit,
-                "question": check.question,
-                "given": check.given,
-                "expected": check.expected,
-                "right": check.right,
-            }
-            for check in checks
-        ],
+        "feedback": [asdict(check) for check in checks],
         "note": gold.feedback,
     }
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app import rating
-from app.answers import FormError
+from app.answers import FormError, storable
 from app.json_routes import read_json, respond
 from app.sessions import SignedOutError, require
 
@@ -55,12 +55,14 @@ def rating_router(context: AppContext) -> APIRouter:
 
     @router.get("/history")
     def history(request: Request, campaign: str = "") -> JSONResponse:
-        return respond(lambda: {"items": rating.history(context, require(context, request).name, campaign)})
+        return respond(
+            lambda: {"items": rating.history(context, require(context, request).name, storable(campaign))}
+        )
 
     @router.get("/progress")
     def progress(request: Request, campaign: str = "") -> JSONResponse:
         return respond(
-            lambda: rating.progress_view(context, require(context, request).name, campaign or None)
+            lambda: rating.progress_view(context, require(context, request).name, storable(campaign) or None)
         )
 
     @router.post("/reveal")

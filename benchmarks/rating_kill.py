@@ -14,18 +14,22 @@ import argparse
 import asyncio
 import contextlib
 import json
+import multiprocessing
 import os
 import random
 import secrets
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter
 from datetime import datetime, timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from rating_traffic import Client, Ledger, Postgres, Saved, audit, fill, free_port, postgres, start
+from rating_server import serve
+from rating_traffic import Client, Ledger, Postgres, Saved, audit, fill, free_port, postgres
 from sqlalchemy import Engine, func, select
 
 from annotations.assignment import claim_item
@@ -33,6 +37,7 @@ from annotations.engine import open_database, reading
 from annotations.errors import ItemFullError, StorageError
 from annotations.invites import invite
 from annotations.schema import assignments
+from app.settings import Settings
 
 OVERLAP = 2
 VERDICTS = ("supported", "hallucinated", "unsure")
@@ -47,6 +52,11 @@ class Rater:
         self.open: dict[str, Any] | None = None  # a form that was sent and not answered
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
+
+    @property
+    def saves(self) -> int:
+        """How many drafts and ratings were acknowledged."""
+        return self.counts["drafts"] + self.counts["saved"] + self.counts["sent again"]
 
     async def work(self, ledger: Ledger, until: float) -> None:
         """Save drafts and ratings until a moment or until the server breaks down."""
@@ -67,6 +77,7 @@ class Rater:
             raise ConnectionError(answer["problem"])
         if status != 200:
             self.problems.append(f"{self.name}: {action} was answered with {status}: {answer}")
+            raise ConnectionError(answer["problem"])
         return answer
 
     async def _rate(self, view: dict[str, Any], ledger: Ledger) -> None:
@@ -98,6 +109,21 @@ class Rater:
         self.counts["sent again" if again else "saved"] += 1
 
 
+def start_server(settings: Settings) -> BaseProcess:
+    """Start a server in a process of its own, a copy of one that has imported everything, and wait for it."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["rating_server"])
+    process = processes.Process(target=serve, args=(settings,), daemon=True)
+    process.start()
+    patience = time.monotonic() + 60
+    while time.monotonic() < patience and process.is_alive():
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{settings.url}/session", timeout=5).close()
+            return process
+        time.sleep(0.02)
+    raise RuntimeError("the server does not start")
+
+
 async def _sign_in(people: list[Rater], codes: list[str]) -> None:
     for number, (person, code) in enumerate(zip(people, codes, strict=True)):
         status, _ = await person.client.call("/session", {"code": code}, forwarded=f"10.0.0.{number + 1}")
@@ -106,11 +132,14 @@ async def _sign_in(people: list[Rater], codes: list[str]) -> None:
         person.client.close()
 
 
-async def _cycle(people: list[Rater], ledger: Ledger, *, wait: float, strike: Any) -> None:
-    """Let everybody work, and strike after so many seconds."""
-    until = time.monotonic() + wait + 10
+async def _cycle(people: list[Rater], ledger: Ledger, *, draw: random.Random, strike: Any) -> None:
+    """Let everybody work, and strike a moment after as many saves as are drawn."""
+    until = time.monotonic() + 60
     work = asyncio.gather(*(person.work(ledger, until) for person in people))
-    await asyncio.sleep(wait)
+    enough = sum(person.saves for person in people) + draw.randint(1, 5 * len(people))
+    while sum(person.saves for person in people) < enough and not work.done():
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(draw.uniform(0.0, 0.1))
     await asyncio.to_thread(strike)
     await work
     for person in people:
@@ -149,6 +178,9 @@ def measure(
     names = [f"Rater {number}" for number in range(options.raters)]
     codes = [invite(engine, name) for name in names]
     port, ledger = free_port(), Ledger()
+    settings = Settings(
+        host="127.0.0.1", port=port, data=folder, db=database, trusted_proxies="127.0.0.1", backup_minutes=0
+    )
     people = [Rater(name, Client(port), campaign, random.Random(f"{options.seed} {name}")) for name in names]
     problems: list[str] = []
     starts: list[float] = []
@@ -158,19 +190,16 @@ def measure(
         for cycle in range(options.cycles):
             if process is None:
                 moment = time.monotonic()
-                process = start(
-                    "benchmarks/rating_server.py", str(port), port=port, folder=folder, database=database
-                )
+                process = start_server(settings)
                 starts.append(time.monotonic() - moment)
             if cycle == 0:
                 asyncio.run(_sign_in(people, codes))
-            wait = draw.uniform(0.1, 1.0)
             if server is None:
-                asyncio.run(_cycle(people, ledger, wait=wait, strike=process.kill))
-                process.wait()
+                asyncio.run(_cycle(people, ledger, draw=draw, strike=process.kill))
+                process.join()
                 process = None
             else:
-                asyncio.run(_cycle(people, ledger, wait=wait, strike=lambda: server.stop("immediate")))
+                asyncio.run(_cycle(people, ledger, draw=draw, strike=lambda: server.stop("immediate")))
                 engine.dispose()
                 server.start()
             found = audit(engine, ledger, overlap=OVERLAP)
@@ -180,15 +209,13 @@ def measure(
                     f"{cycle + 1} cycles, {found['revisions']} ratings, {len(problems)} problems", flush=True
                 )
         if process is None:
-            process = start(
-                "benchmarks/rating_server.py", str(port), port=port, folder=folder, database=database
-            )
+            process = start_server(settings)
         # What is still open is sent once more, and then each form is there once.
         asyncio.run(_finish(people, ledger))
     finally:
         if process is not None:
             process.kill()
-            process.wait()
+            process.join()
     found = audit(engine, ledger, overlap=OVERLAP)
     problems += found.pop("problems") + [one for person in people for one in person.problems]
     if found["revisions"] != len(ledger.ratings):

@@ -1,4 +1,4 @@
-"""Serve the routes of signing in and rating alone, without Gradio and torch, so that a start takes a second.
+"""Serve the routes of signing in and rating alone, without Gradio and torch, so that a start is quick.
 
 Run: python benchmarks/rating_server.py PORT, with SPECS_DATA and SPECS_DB in the environment as for the app.
 """
@@ -16,9 +16,8 @@ from app.sessions import session_router
 from app.settings import Settings
 
 
-def main() -> None:
+def serve(settings: Settings) -> None:
     """Serve until the process is ended."""
-    settings = Settings(port=int(sys.argv[1]))
     context = open_context(settings)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, trusted_hosts=settings.trusted_hosts)
@@ -34,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(Settings(port=int(sys.argv[1])))

@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 UNITS = 15
 _TEXT = "A small red car is parked here."
 _CAPTIONS = 1000  # different ones; items beyond that many repeat them on other images
+_KEPT = 4  # seconds; the server drops a connection that was idle for five
 _ROWS = 500  # in one statement: the driver of PostgreSQL sends rows of a list one by one
 
 
@@ -69,34 +70,39 @@ class Client:
     def __init__(self, port: int) -> None:
         self._port = port
         self._cookie = ""
+        self._used = 0.0
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def call(self, path: str, body: object, *, forwarded: str = "") -> tuple[int, dict[str, Any]]:
+    async def call(self, path: str, form: object, *, forwarded: str = "") -> tuple[int, dict[str, Any]]:
         """Post JSON and return the status and the answer.
 
         Raises:
             OSError: If the connection breaks.
             asyncio.IncompleteReadError: If it breaks within the answer.
         """
-        text = json.dumps(body).encode()
+        text = json.dumps(form).encode()
         head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self._port}\r\ncontent-type: application/json\r\n"
         head += f"content-length: {len(text)}\r\ncookie: {self._cookie}\r\n"
         head += f"x-forwarded-for: {forwarded}\r\n" if forwarded else ""
         try:
+            if time.monotonic() - self._used > _KEPT:
+                self.close()
+            self._used = time.monotonic()
             if self._streams is None:
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port)
             reader, writer = self._streams
             writer.write(head.encode() + b"\r\n" + text)
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
-            answer = json.loads(await reader.readexactly(int(headers["content-length"])))
+            body = await reader.readexactly(int(headers["content-length"]))
         except (OSError, asyncio.IncompleteReadError):
             self.close()
             raise
         for line in lines:
             if line.lower().startswith("set-cookie: "):
                 self._cookie = line.partition(": ")[2].partition(";")[0]
-        return int(lines[0].split()[1]), answer
+        is_json = headers.get("content-type") == "application/json"
+        return int(lines[0].split()[1]), json.loads(body) if is_json else {"problem": body.decode()}
 
     def close(self) -> None:
         """Drop the connection; the next call makes another one."""
@@ -207,7 +213,8 @@ def postgres() -> Iterator[Postgres]:
         server.run("createdb", "-h", str(folder), "-U", "postgres", "specs")
         yield server
     finally:
-        server.stop("fast")
+        if (folder / "data" / "postmaster.pid").exists():
+            server.stop("fast")
         shutil.rmtree(folder)
 
 

@@ -80,8 +80,8 @@ def test_save_rating_by_six_clicks_at_once_is_one_answer(engine, make_item, make
 
 @pytest.mark.parametrize(
     "change",
-    [{"overall": 5}, {"comment": "other"}, {"verdicts": (None, None, None)}, {"rater": "Bo"}],
-    ids=["scale", "comment", "verdicts", "rater"],
+    [{"overall": 5}, {"comment": "other"}, {"verdicts": (None, None, None)}],
+    ids=["scale", "comment", "verdicts"],
 )
 def test_save_rating_with_a_used_nonce_and_other_answers_is_refused(engine, make_item, make_rating, change):
     item_id = make_item()
@@ -90,6 +90,17 @@ def test_save_rating_with_a_used_nonce_and_other_answers_is_refused(engine, make
     with pytest.raises(NonceReusedError, match=r"receipt 1\)"):
         save_rating(engine, make_rating(item_id, **{"rater": "Ada", "nonce": "n", **change}))
     assert row_counts(engine) == before
+
+
+def test_save_rating_with_another_raters_nonce_tells_nothing_of_the_other_rating(
+    engine, make_item, make_rating
+):
+    item_id = make_item()
+    save_rating(engine, make_rating(item_id, "Ada"))
+    hers = save_rating(engine, make_rating(item_id, "Ada", nonce="n"))
+    his = save_rating(engine, make_rating(item_id, "Bo", nonce="n"))
+    assert (hers.number, his.number) == (2, 1)
+    assert hers.rating_id != his.rating_id
 
 
 def test_save_rating_again_is_a_revision_and_the_latest_one_counts(engine, make_item, make_rating):

@@ -16,21 +16,8 @@ from annotations.correlation import ArrayLike, paired, undefined
 from annotations.errors import InvalidScoresError
 from annotations.pairwise_accuracy import Accuracy, accuracy_within_groups, pooled_accuracy
 from annotations.resampled import resampled_kendall, resampled_pearson, resampled_spearman
-from annotations.resampling import (
-    Counts,
-    Floats,
-    all_draws,
-    check_options,
-    numbered,
-    percentile_interval,
-)
-from annotations.within_groups import (
-    MIN_IN_GROUP,
-    POLICIES,
-    Policy,
-    mean_over_groups,
-    within_groups,
-)
+from annotations.resampling import Counts, Floats, all_draws, check_options, numbered, percentile_interval
+from annotations.within_groups import MIN_IN_GROUP, POLICIES, Policy, mean_over_groups, within_groups
 
 FEW_GROUPS: Final = 30
 """Below this number of images an interval by bootstrap over images is itself uncertain."""
@@ -337,8 +324,8 @@ def _per_image(sample: _Sample) -> dict[str, dict[str, LevelValue]]:
 def _per_system(sample: _Sample) -> dict[str, dict[str, LevelValue]]:
     assert sample.system is not None
     sizes = np.bincount(sample.system, minlength=sample.systems)
-    found = {name: np.full((len(sample.draws), sample.systems), np.nan) for name in _CORRELATIONS}
-    found["pairwise_accuracy"] = np.full((len(sample.draws), sample.systems), np.nan)
+    shape = (len(sample.draws), sample.systems)
+    found = {name: np.full(shape, np.nan) for name in (*_CORRELATIONS, "pairwise_accuracy")}
     thresholds: list[float] = []
     for number in range(sample.systems):
         rows = np.flatnonzero(sample.system == number)
@@ -352,12 +339,12 @@ def _per_system(sample: _Sample) -> dict[str, dict[str, LevelValue]]:
         )
         found["pairwise_accuracy"][:, number] = accuracy.values
         thresholds += accuracy.thresholds
-    each_once = np.ones((1, sample.systems), dtype=np.int64)
+    once = np.ones((1, sample.systems))
     levels: dict[str, dict[str, LevelValue]] = {}
     for policy in POLICIES:
         level = levels["per_system" + ("" if policy == "drop" else "_zero")] = {}
         for name, values in found.items():
-            means = mean_over_groups(values, sizes, each_once, policy)
+            means = mean_over_groups(values, sizes, once, policy)
             level[name] = _mean(sample, name, means, values[0], sizes, policy, of="systems")
         level["pairwise_accuracy"] = replace(level["pairwise_accuracy"], tie_thresholds=tuple(thresholds))
     return levels

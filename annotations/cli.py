@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from annotations import accounts_cli, backup_cli
+from annotations import accounts_cli, backup_cli, statistics_cli
 from annotations.errors import AnnotationError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_places(corrected)
     corrected.set_defaults(run=_segmentations)
-    for part in (accounts_cli, backup_cli):
+    for part in (accounts_cli, backup_cli, statistics_cli):
         part.add_commands(commands)
     return parser
 

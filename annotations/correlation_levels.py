@@ -17,7 +17,14 @@ from annotations.errors import InvalidScoresError
 from annotations.pairwise_accuracy import Accuracy, accuracy_within_groups, pooled_accuracy
 from annotations.resampled import resampled_kendall, resampled_pearson, resampled_spearman
 from annotations.resampling import Counts, Floats, all_draws, check_options, numbered, percentile_interval
-from annotations.within_groups import MIN_IN_GROUP, POLICIES, Policy, mean_over_groups, within_groups
+from annotations.within_groups import (
+    MIN_IN_GROUP,
+    POLICIES,
+    Policy,
+    mean_of_rows,
+    mean_over_groups,
+    within_groups,
+)
 
 FEW_GROUPS: Final = 30
 """Below this number of images an interval by bootstrap over images is itself uncertain."""
@@ -308,13 +315,12 @@ def _per_image(sample: _Sample) -> dict[str, dict[str, LevelValue]]:
     found["pairwise_accuracy"], accuracy = accuracy_within_groups(
         sample.human, sample.metric, sample.image, n_images, seed=sample.seed
     )
-    draws = sample.draws.astype(np.float64)
     levels: dict[str, dict[str, LevelValue]] = {}
     for policy in POLICIES:
         level = levels["per_image" + ("" if policy == "drop" else "_zero")] = {}
-        for name, of_images in found.items():
-            means = mean_over_groups(of_images, sizes, draws, policy)
-            level[name] = _mean(sample, name, means, of_images, sizes, policy, of="images")
+        means = mean_over_groups(np.stack(list(found.values()), axis=1), sizes, sample.draws, policy)
+        for (name, of_images), mean in zip(found.items(), means.T, strict=True):
+            level[name] = _mean(sample, name, mean, of_images, sizes, policy, of="images")
         level["pairwise_accuracy"] = _with_note(
             replace(level["pairwise_accuracy"], tie_thresholds=accuracy.thresholds), accuracy.note
         )
@@ -339,12 +345,11 @@ def _per_system(sample: _Sample) -> dict[str, dict[str, LevelValue]]:
         )
         found["pairwise_accuracy"][:, number] = accuracy.values
         thresholds += accuracy.thresholds
-    once = np.ones((1, sample.systems))
     levels: dict[str, dict[str, LevelValue]] = {}
     for policy in POLICIES:
         level = levels["per_system" + ("" if policy == "drop" else "_zero")] = {}
         for name, values in found.items():
-            means = mean_over_groups(values, sizes, once, policy)
+            means = mean_of_rows(values, sizes, policy)
             level[name] = _mean(sample, name, means, values[0], sizes, policy, of="systems")
         level["pairwise_accuracy"] = replace(level["pairwise_accuracy"], tie_thresholds=tuple(thresholds))
     return levels

@@ -21,7 +21,7 @@ from annotations.resampled import (
     unit_scale,
 )
 from annotations.resampling import Counts, Floats, numbered
-from annotations.within_groups import mean_over_groups, within_groups
+from annotations.within_groups import mean_of_rows, within_groups
 
 Coefficient = Literal["pearson_r", "spearman_rho", "kendall_tau_b", "kendall_tau_c"]
 TestLevel = Literal["pooled", "per_image"]
@@ -195,7 +195,7 @@ class _Swapped:
         return within_groups(self.human, scores, self.image, self.n_images)[self.coefficient]
 
     def _mean(self, values: Floats, sizes: Counts) -> Floats:
-        return mean_over_groups(values, sizes, np.ones_like(values), "drop")
+        return mean_of_rows(values, sizes, "drop")
 
 
 def _z_scores(values: Floats) -> Floats:

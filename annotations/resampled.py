@@ -42,7 +42,9 @@ def resampled_pearson(human: Floats, metric: Floats, draws: Counts, cluster: Cou
     x, y = _centred(human), _centred(metric)
     powers = np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
     moments = np.stack([np.bincount(cluster, row, minlength=draws.shape[1]) for row in powers], axis=1)
-    n, sum_x, sum_y, xx, yy, xy = (draws.astype(np.float64) @ moments).T  # (B,) each
+    step = max(1, _CELLS_AT_ONCE // draws.shape[1])
+    blocks = [draws[at : at + step].astype(np.float64) @ moments for at in range(0, len(draws), step)]
+    n, sum_x, sum_y, xx, yy, xy = np.concatenate(blocks).T  # (B,) each
     at_least_one = np.maximum(n, 1)
     var_x, var_y = xx - sum_x**2 / at_least_one, yy - sum_y**2 / at_least_one
     certain = (var_x > _CANCELLED * xx) & (var_y > _CANCELLED * yy)

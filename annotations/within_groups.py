@@ -15,6 +15,9 @@ from annotations.resampling import Counts, Floats
 Policy = Literal["drop", "zero"]
 POLICIES: Final[tuple[Policy, Policy]] = ("drop", "zero")
 
+# Bounds the memory of one step to some tens of megabytes.
+_CELLS_AT_ONCE: Final = 2_000_000
+
 MIN_IN_GROUP: Final = 2
 """A group with fewer items has no pair to compare and is left out under either policy."""
 
@@ -83,28 +86,51 @@ def within_groups(human: Floats, metric: Floats, group: Counts, n_groups: int) -
     }
 
 
-def mean_over_groups(values: Floats, sizes: Counts, weights: Counts | Floats, policy: Policy) -> Floats:
+def mean_over_groups(values: Floats, sizes: Counts, draws: Counts, policy: Policy) -> Floats:
     """Average over groups on each resample, each group counting as often as it was drawn.
 
     Args:
-        values: (G,) or (B, G) the value inside each group; NaN where it has none.
+        values: (G,) or (G, k) the value or values inside each group; NaN where it has none.
         sizes: (G,) items of each group.
-        weights: (B, G) how often each group was drawn.
+        draws: (B, G) how often each group was drawn.
         policy: "drop" leaves groups without a value out, "zero" counts them as 0. Groups of fewer than two
             items are left out in either case.
 
     Returns:
+        (B,) or (B, k) means; NaN where no group is left.
+    """
+    columns = values[:, None] if values.ndim == 1 else values
+    filled, counted = _fill(columns, sizes[:, None], policy)
+    both = np.concatenate([filled, counted], axis=1)
+    step = max(1, _CELLS_AT_ONCE // max(1, len(values)))
+    sums = np.concatenate(
+        [draws[at : at + step].astype(np.float64) @ both for at in range(0, len(draws), step)]
+    )
+    total, n = np.split(sums, 2, axis=1)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan).reshape(len(draws), *values.shape[1:])
+
+
+def mean_of_rows(values: Floats, sizes: Counts, policy: Policy) -> Floats:
+    """Average over groups whose values differ from resample to resample.
+
+    Args:
+        values: (B, G) the value inside each group; NaN where it has none.
+        sizes: (G,) items of each group.
+        policy: As in `mean_over_groups`.
+
+    Returns:
         (B,) means; NaN where no group is left.
     """
+    filled, counted = _fill(values, sizes, policy)
+    total, n = filled.sum(axis=1), counted.sum(axis=1)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def _fill(values: Floats, sizes: Counts, policy: Policy) -> tuple[Floats, Floats]:
+    """Put 0 where there is no value, and say what counts."""
     defined = ~np.isnan(values)
     counted = defined | (sizes >= MIN_IN_GROUP) if policy == "zero" else defined
-    filled = np.where(defined, values, 0)
-    times = weights.astype(np.float64, copy=False)
-    if values.ndim == 1:
-        total, n = times @ filled, times @ counted.astype(np.float64)
-    else:
-        total, n = (times * filled).sum(axis=1), (times * counted).sum(axis=1)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+    return np.where(defined, values, 0), counted.astype(np.float64)
 
 
 def _per_group(values: npt.NDArray[np.generic], group: Counts, n_groups: int) -> Floats:

@@ -1,10 +1,10 @@
 """Time the bootstrap over images against resamples that are laid out item by item and given to scipy.
 
-Both versions run in turn on the same items and on the same draws, so that whatever else the machine does falls
+Both versions run in turn on the same items and the same draws, so that whatever else the machine does falls
 on both alike; on the resamples that scipy gets too, the values must be the same. Scipy gets a few resamples
-only, and its time is multiplied. Human scores are whole numbers from 1 to 5, or continuous with `--continuous`,
-which is the harder case for Kendall. The last line is everything that `correlate_levels` computes, pairwise
-accuracy included.
+only, and its time is multiplied. Human scores are whole numbers from 1 to 5, or continuous with
+`--continuous`, which is the harder case for Kendall. The last figure is for all that `correlate_levels`
+computes, pairwise accuracy included.
 
     python benchmarks/correlation_speed.py [--items 5000] [--images 1667] [--resamples 10000] [--json]
 """

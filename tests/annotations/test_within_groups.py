@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from annotations.between_systems import between_systems, system_means
-from annotations.within_groups import mean_over_groups, within_groups
+from annotations.within_groups import mean_of_rows, mean_over_groups, within_groups
 
 SCIPY = {
     "pearson_r": lambda x, y: stats.pearsonr(x, y).statistic,
@@ -47,6 +47,12 @@ def test_mean_over_groups_drops_undefined_ones_or_counts_them_as_zero_and_never_
     each, twice = np.array([[1, 1, 1, 1], [2, 1, 0, 5]]), np.array([[0, 0, 0, 1]])
     assert mean_over_groups(values, sizes, each, "drop") == pytest.approx([0.75, 1])
     assert mean_over_groups(values, sizes, each, "zero") == pytest.approx([0.5, 2 / 3])
+    assert mean_over_groups(np.stack([values, values + 1], axis=1), sizes, each, "drop") == pytest.approx(
+        np.array([[0.75, 1.75], [1, 2]])
+    )
+    rows = np.array([[1.0, np.nan, 0.5, np.nan], [np.nan] * 4])
+    assert mean_of_rows(rows, sizes, "drop") == pytest.approx([0.75, np.nan], nan_ok=True)
+    assert mean_of_rows(rows, sizes, "zero") == pytest.approx([0.5, 0])
     assert np.isnan(mean_over_groups(values, sizes, twice, "drop")).all()
     assert np.isnan(mean_over_groups(values, sizes, twice, "zero")).all()
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from annotations import permutation
 from annotations.errors import InvalidScoresError
-from annotations.metric_ranking import holm, rank_metrics
+from annotations.metric_ranking import _clusters, holm, rank_metrics
 from annotations.permutation import permutation_test
 from annotations.williams import williams_t, williams_test
 
@@ -164,6 +164,12 @@ def test_ranking_puts_metrics_that_cannot_be_told_apart_into_one_cluster():
     undefined = [c for c in found.comparisons if "constant" in (c.first, c.second)]
     assert all(math.isnan(c.adjusted_p) and "equal" in c.test.note for c in undefined)
     assert all(c.adjusted_p >= c.test.p for c in found.comparisons if c not in undefined)
+
+
+def test_a_cluster_begins_at_the_first_that_loses_to_one_of_the_current_cluster_and_forgets_the_others():
+    # c loses to a, d loses to a only, e to d: a b | c d | e.
+    better = {("a", "c"), ("a", "d"), ("d", "e")}
+    assert _clusters(list("abcde"), better) == {"a": 1, "b": 1, "c": 2, "d": 2, "e": 3}
 
 
 def test_williams_statistic_is_that_of_a_published_example():

@@ -1,4 +1,4 @@
-"""The ``specs-ratings`` command: take ratings out of the database, back it up, and say who may rate."""
+"""The ``specs-ratings`` command: the database of ratings, its back-ups, who may rate, and what files say."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from annotations import accounts_cli, backup_cli
+from annotations import accounts_cli, backup_cli, ranking_cli
 from annotations.errors import AnnotationError
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="specs-ratings", description="Work with the database of ratings.")
+    parser = argparse.ArgumentParser(
+        prog="specs-ratings", description="Work with ratings: the database, and figures of CSV files."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     export = commands.add_parser(
         "export",
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_places(corrected)
     corrected.set_defaults(run=_segmentations)
-    for part in (accounts_cli, backup_cli):
+    for part in (accounts_cli, backup_cli, ranking_cli):
         part.add_commands(commands)
     return parser
 

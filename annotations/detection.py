@@ -3,7 +3,7 @@
 A unit is flagged where its delta, the similarity of this prefix minus that of the one before, falls below
 minus a threshold; the suspicion of a unit is minus its delta.
 
-In comments: B resamples, C images (clusters), N units, T distinct suspicions in falling order.
+In comments: B resamples, C images (clusters), N units, P of them hallucinated.
 """
 
 import math
@@ -13,7 +13,6 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from annotations.correlation import ArrayLike, Statistic
 from annotations.errors import InvalidScoresError
@@ -308,33 +307,47 @@ def _resampled(
     seed: int,
 ) -> Iterator[Floats]:
     """Compute the five figures on the data and on each resample: (b, 5) at a time."""
-    distinct, place = np.unique(-suspicion, return_inverse=True)
-    n_flagged = int(np.searchsorted(distinct, -threshold))  # distinct suspicions above the threshold
-    shape = (n_groups, len(distinct))
-    positives, negatives = (
-        sparse.csr_array((weight[rows], (group[rows], place[rows])), shape=shape) for rows in (true, ~true)
-    )
-    step = max(1, _CELLS_AT_ONCE // len(distinct))
+    order = np.argsort(-suspicion, kind="stable")
+    ranked, owner, share = suspicion[order], group[order], weight[order]
+    n_flagged = int((ranked > threshold).sum())
+    # Everything happens at hallucinated units: P of them, at these places among all N in falling order.
+    hits = np.flatnonzero(true[order])
+    # Before the first of the equally suspicious units, and after the last: among all, and among the hits.
+    before, after = (np.searchsorted(-ranked, -ranked[hits], side=side) for side in ("left", "right"))
+    hits_before, hits_after = (np.searchsorted(hits, at) for at in (before, after))
+    hits_flagged = int(np.searchsorted(hits, n_flagged))
+    step = max(1, _CELLS_AT_ONCE // len(ranked))
     for block in draw_blocks(n_groups, n_resamples=n_resamples, seed=seed):
         for start in range(0, len(block), step):
-            rows = block[start : start + step].astype(np.float64)
-            hits, misses = np.asarray(rows @ positives), np.asarray(rows @ negatives)  # (b, T)
-            found, wrong = np.cumsum(hits, axis=1), np.cumsum(misses, axis=1)
-            n_true, n_false = found[:, -1], wrong[:, -1]
-            at_least = found[:, n_flagged - 1] if n_flagged else np.zeros(len(rows))
-            alarms = wrong[:, n_flagged - 1] if n_flagged else np.zeros(len(rows))
-            below = n_false[:, None] - wrong + misses / 2
-            steps = _over(found, found + wrong)
+            drawn = block[start : start + step].astype(np.float64)[:, owner]  # (b, N)
+            drawn *= share
+            of_hits = drawn[:, hits]  # (b, P)
+            seen, found = _running(drawn), _running(of_hits)  # (b, N + 1), (b, P + 1)
+            n_all, n_true = seen[:, -1], found[:, -1]
+            at_least, flags = found[:, hits_flagged], seen[:, n_flagged]
+            found_after, seen_after = found[:, hits_after], seen[:, after]
+            wrong_above = seen_after - found_after + seen[:, before] - found[:, hits_before]  # twice
+            beaten = (of_hits * ((n_all - n_true)[:, None] - wrong_above / 2)).sum(axis=1)
+            precisions = _over(found_after, seen_after)
+            # Copies that were not drawn may come before anything that was.
+            gained = np.where(of_hits > 0, of_hits * precisions, 0).sum(axis=1)
             yield np.stack(
                 [
-                    _over(at_least, at_least + alarms),
+                    _over(at_least, flags),
                     _over(at_least, n_true),
-                    _over(2 * at_least, at_least + alarms + n_true),
-                    _over((hits * below).sum(axis=1), n_true * n_false),
-                    _over(np.where(hits > 0, hits * steps, 0).sum(axis=1), n_true),
+                    _over(2 * at_least, flags + n_true),
+                    _over(beaten, n_true * (n_all - n_true)),
+                    _over(gained, n_true),
                 ],
                 axis=1,
             )
+
+
+def _running(columns: Floats) -> Floats:
+    """Add up (b, N) columns from the left, from 0 on: (b, N + 1)."""
+    sums: Floats = np.zeros((len(columns), columns.shape[1] + 1))
+    np.cumsum(columns, axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _reasons(n: int, n_true: int, n_flagged: int) -> list[str]:

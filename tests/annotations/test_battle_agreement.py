@@ -11,6 +11,7 @@ from scipy import stats
 from annotations.battle_agreement import agree_with_battles
 from annotations.errors import InvalidScoresError
 from annotations.ranking import rank_systems
+from annotations.resampling import draw_blocks
 
 ROWS = st.lists(
     st.tuples(
@@ -116,7 +117,7 @@ def test_model_level_is_scipy_on_strengths_and_mean_scores_of_captions():
 def test_intervals_are_those_of_a_plain_bootstrap_over_images():
     rows, images = simulated(40, np.random.default_rng(2))
     result = agreed(rows, groups=images, n_resamples=30, confidence=0.8, seed=3)
-    draws = np.random.default_rng(3).multinomial(40, np.full(40, 1 / 40), size=30)
+    draws = np.concatenate(list(draw_blocks(40, n_resamples=30, seed=3)))[1:]
     values = []
     for draw in draws:
         copies = [

@@ -72,6 +72,16 @@ def test_threshold_of_hand_worked_images_is_the_lowest_that_keeps_the_promise():
     assert (result.n_flagged_images, result.n_flagged_units, result.observed_rate) == (30, 30, 0)
 
 
+def test_one_of_two_candidates_has_to_pass_at_half_the_chance():
+    # Seven wrong of 60 images: P(Bin(60, .2) <= 7) = .067, below .1 and not below .05.
+    units = [(-0.01 * (60 - image), float(image % 9 != 8), image) for image in range(60)]
+    units[3] = (units[3][0], 0.0, 3)
+    result = calibrated(units)
+    assert [of.n_wrong_drawn for of in result.candidates] == [7, 4]
+    assert 0.05 < result.candidates[0].p_value < 0.1
+    assert not result.candidates[0].holds
+
+
 def test_observed_rates_are_means_over_images_and_over_flags():
     # Each third image: four flags, two of them wrong; the others one right flag.
     units = []

@@ -10,6 +10,7 @@ from scipy import stats
 
 from annotations.detection import detect, sweep_thresholds, unit_labels
 from annotations.errors import InvalidScoresError
+from annotations.resampling import draw_blocks
 
 H, S, U = "hallucinated", "supported", "unsure"
 NAMES = ("precision", "recall", "f1", "auroc", "average_precision")
@@ -150,7 +151,7 @@ def test_whole_weights_count_units_as_often(units):
 def test_intervals_are_those_of_a_slow_plain_bootstrap_over_images():
     units = simulated(12, np.random.default_rng(1))
     result = detected(units, n_resamples=40, confidence=0.8, seed=2, threshold=0.02)
-    draws = np.random.default_rng(2).multinomial(12, np.full(12, 1 / 12), size=40)
+    draws = np.concatenate(list(draw_blocks(12, n_resamples=40, seed=2)))[1:]
     values = []
     for draw in draws:
         copies = [unit for unit in units for _ in range(draw[unit[2]])]

@@ -27,7 +27,7 @@ def written(tmp_path):
 
 
 def battles(written, columns="a,b,winner,image"):
-    return written(columns, *(",".join(row[: len(columns.split(","))]) for row in BATTLES))
+    return written(columns, *(" ,".join(row[: len(columns.split(","))]) for row in BATTLES))
 
 
 def printed(arguments, capsys):
@@ -80,7 +80,7 @@ def ratings():
     rows = []
     for item in range(12):
         for rater in "abc":
-            answer = (item + (rater == "c" and item % 4 == 0)) % 3 + 1
+            answer = (item + (rater == "c" and item % 3 == 0)) % 3 + 1
             rows.append((f"i{item}", rater, str(answer), f"g{item // 2}"))
     return [*rows, ("i99", "a", "", "g9")]
 
@@ -97,6 +97,7 @@ def test_agree_prints_what_the_functions_return(level, written, capsys):
     assert (record["alpha"]["n_items"], record["alpha"]["n_groups"]) == (12, 6)
     kappa = kappa_matrix(items, raters, values, weights="none" if level == "nominal" else "quadratic")
     assert record["kappa"]["mean"] == kappa.mean
+    assert record["kappa"]["weights"] == ("none" if level == "nominal" else "quadratic")
     assert {(pair["first"], pair["second"]): pair["value"] for pair in record["kappa"]["pairs"]} == {
         pair: of.value for pair, of in kappa.pairs.items()
     }

@@ -10,6 +10,7 @@ from scipy import stats
 
 from annotations.errors import InvalidScoresError
 from annotations.rater_consistency import rater_consistency
+from annotations.resampling import draw_blocks
 
 H, S, U = "hallucinated", "supported", "unsure"
 IMAGES = {item: item // 2 for item in range(40)}
@@ -75,7 +76,7 @@ def test_intervals_are_those_of_a_plain_bootstrap_over_images():
     found = consistency(verdicts, answers, battles, n_resamples=30, confidence=0.8, seed=4)["r"]
     share = np.array([np.mean([v == H for _, i, v in verdicts if i == item]) for item in range(40)])
     answer = np.array([row[2] for row in answers])
-    draws = np.random.default_rng(4).multinomial(20, np.full(20, 1 / 20), size=30)
+    draws = np.concatenate(list(draw_blocks(20, n_resamples=30, seed=4)))[1:]
     rhos = []
     for draw in draws:
         at = [item for item in range(40) for _ in range(draw[item // 2])]
@@ -87,9 +88,7 @@ def test_intervals_are_those_of_a_plain_bootstrap_over_images():
     for _, a, b, winner in decided:
         lead = (answer[a] - answer[b]) * (1 if winner == "a" else -1)
         credit.append(0.5 if lead == 0 else float(lead > 0))
-    draws = np.random.default_rng(4).multinomial(
-        len(decided), np.full(len(decided), 1 / len(decided)), size=30
-    )
+    draws = np.concatenate(list(draw_blocks(len(decided), n_resamples=30, seed=4)))[1:]
     low, high = np.quantile(draws @ np.array(credit) / len(decided), [0.1, 0.9])
     assert found.battles_scale.value == pytest.approx(np.mean(credit))
     assert (found.battles_scale.low, found.battles_scale.high) == pytest.approx((low, high))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotations.errors import InvalidScoresError
+from annotations.resampling import draw_blocks
 from annotations.weighting import effective_n, hajek_mean, horvitz_thompson_mean, weighted_pearson_r
 
 ROWS = st.lists(
@@ -53,7 +54,7 @@ def test_intervals_are_those_of_a_plain_bootstrap_over_images():
     x, weights = generator.normal(size=30), generator.integers(1, 5, 30)
     y, groups = x + generator.normal(size=30), np.arange(30) // 3
     options = {"groups": groups.tolist(), "n_resamples": 50, "confidence": 0.8, "seed": 2}
-    draws = np.random.default_rng(2).multinomial(10, np.full(10, 1 / 10), size=50)
+    draws = np.concatenate(list(draw_blocks(10, n_resamples=50, seed=2)))[1:]
     rows = []
     for draw in draws:
         w = draw[groups] * weights

@@ -1,4 +1,5 @@
 """The ``specs-ratings`` command: captions in, ratings out, backups, and who may rate."""
+"""The ``specs-ratings`` command: the database of ratings, its back-ups, who may rate, and what files say."""
 
 import argparse
 import sys
@@ -6,6 +7,7 @@ from collections.abc import Sequence
 
 from annotations import accounts_cli, backup_cli, campaign_cli, transfer_cli
 from annotations import accounts_cli, backup_cli, statistics_cli
+from annotations import accounts_cli, backup_cli, ranking_cli
 from annotations.errors import AnnotationError
 
 
@@ -27,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="specs-ratings", description="Work with the database of ratings.")
+    parser = argparse.ArgumentParser(
+        prog="specs-ratings", description="Work with ratings: the database, and figures of CSV files."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for part in (campaign_cli, transfer_cli, backup_cli, accounts_cli):
     export = commands.add_parser(
@@ -49,5 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_places(corrected)
     corrected.set_defaults(run=_segmentations)
     for part in (accounts_cli, backup_cli, statistics_cli):
+    for part in (accounts_cli, backup_cli, ranking_cli):
         part.add_commands(commands)
     return parser

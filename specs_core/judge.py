@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +31,7 @@ from specs_core.judge_prompts import (
     read_fleur,
 )
 from specs_core.judge_settings import JudgeSettings
+from specs_core.judge_waits import seconds_to_wait
 from specs_core.metrics.inputs import Value
 from specs_core.report.picture import picture
 
@@ -41,7 +39,6 @@ from specs_core.report.picture import picture
 IMAGE_SIDE = 1024
 #: So many questions in a row without an answer end the run: the endpoint is down, or set up wrongly.
 FAILURES_IN_A_ROW = 3
-LONGEST_WAIT = 60.0  # seconds
 MAX_ANSWER_TOKENS = 1024
 
 T = TypeVar("T")
@@ -115,6 +112,7 @@ class Judge:
         self._lock = threading.Lock()
         self._tally = Tally()
         self._failures = 0
+        self._end = ""
         self._unsupported: set[str] = set()
 
     @property
@@ -254,22 +252,23 @@ class Judge:
                 status = error.status_code
                 if status in (401, 403, 404):
                     # Without the endpoint's own words, which may repeat the key.
-                    raise JudgeError(
+                    raise self._ended(
                         f"the judge's endpoint answers {status}: check SPECS_JUDGE_KEY, SPECS_JUDGE_URL and "
                         f"the model {self._settings.model!r}"
                     ) from None
+                said = _said(error)
                 if status == 400 and error.code in _FILTERED:
-                    reply = Reply("", refusal=self._clean(error.message))
-                elif status in (400, 422) and self._drop_unsupported(error.message):
+                    self._succeeded()
+                    return Reply("", refusal=said or "the endpoint's filter withheld the answer")
+                if status in (400, 422) and self._drop_unsupported(said):
                     wait = 0.0
                     continue  # the same question without what the endpoint does not know
-                else:
-                    problem = f"{status} {self._clean(error.message)}"
-                    if status < 500 and status not in (408, 409, 425, 429):
-                        break
-                    wait = _wait(attempt, error.response.headers.get("retry-after"))
-                    attempt += 1
-                    continue
+                problem = f"{status} {self._clean(said)}"
+                if status < 500 and status not in (408, 409, 425, 429):
+                    break
+                wait = seconds_to_wait(attempt, error.response.headers.get("retry-after"))
+                attempt += 1
+                continue
             except self._openai.APITimeoutError:
                 problem = f"no answer within {self._settings.timeout:g} s"
             except self._openai.APIConnectionError:
@@ -285,13 +284,13 @@ class Judge:
             else:
                 self._succeeded()
                 return reply
-            wait = _wait(attempt)
+            wait = seconds_to_wait(attempt)
             attempt += 1
         with self._lock:
             self._failures += 1
             down = self._failures >= FAILURES_IN_A_ROW
         if down:
-            raise JudgeError(
+            raise self._ended(
                 f"the judge gave no answer {FAILURES_IN_A_ROW} times in a row ({problem}); run again to go on"
             )
         raise _NoAnswerError(f"the judge gave no answer: {problem}")
@@ -321,8 +320,16 @@ class Judge:
             self._unsupported |= named
         return bool(new)
 
+    def _ended(self, why: str) -> JudgeError:
+        """Let no other thread ask any more."""
+        with self._lock:
+            self._end = why
+        return JudgeError(why)
+
     def _take_call(self) -> None:
         with self._lock:
+            if self._end:
+                raise JudgeError(self._end)
             if self._tally.calls >= self._settings.max_calls:
                 raise _NoAnswerError(
                     f"the judge was not asked: the bound of {self._settings.max_calls} requests is reached"
@@ -351,6 +358,12 @@ _OPTIONAL = ("temperature", "max_tokens", "logprobs", "top_logprobs")
 _FILTERED = ("content_filter", "content_policy_violation")
 
 
+def _said(error: Any) -> str:
+    """Return the endpoint's own words."""
+    body = error.body
+    return str(body.get("message") or "") if isinstance(body, dict) else str(error.message)
+
+
 def _reply(answer: Any) -> Reply:
     """Read the protocol's object; what is missing raises one of Python's own errors."""
     choice = answer.choices[0]
@@ -375,23 +388,3 @@ def _reply(answer: Any) -> Reply:
         getattr(usage, "prompt_tokens", None),
         getattr(usage, "completion_tokens", None),
     )
-
-
-def _wait(attempt: int, retry_after: str | None = None) -> float:
-    """Return seconds: what the endpoint asks for, or doubling ones that no two clients share."""
-    asked = _seconds(retry_after) if retry_after else None
-    if asked is not None:
-        return min(max(asked, 0.0), LONGEST_WAIT)
-    return float(min(2.0**attempt, LONGEST_WAIT) * random.uniform(0.5, 1.0))
-
-
-def _seconds(retry_after: str) -> float | None:
-    try:
-        return float(retry_after)
-    except ValueError:
-        pass
-    try:
-        date = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()

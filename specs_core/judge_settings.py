@@ -32,7 +32,7 @@ class JudgeSettings:
         cache: Folder of the answers, None for none.
     """
 
-    url: str
+    url: str = field(repr=False)  # it may hold a password
     model: str
     key: str = field(default="", repr=False)
     timeout: float = 60.0

@@ -170,6 +170,20 @@ def test_a_caption_beyond_the_context_is_scored_as_far_as_whole_units_fit_and_sa
     assert [message.left_out for message in told if message.id == "long"] == [False]
 
 
+def test_a_caption_that_fits_alone_but_not_behind_the_prompt_is_cut_for_clip_score_only(
+    folder: Path, tiny_encoder: Encoder
+) -> None:
+    caption = "A big red round disc lies here." + " Here a dog." * 59
+    assert tiny_encoder.count_tokens(caption) <= 248 < tiny_encoder.count_tokens(TEMPLATE + caption)
+    fill(folder, row(1, caption=caption))
+    write_metric_scores(
+        folder / "in.jsonl", folder / "out.jsonl", ["specs", "clip_score"], encoder=tiny_encoder
+    )
+    found = table(folder / "out.jsonl")
+    assert found[1, "specs"]["note"] is None
+    assert "scored up to unit" in found[1, "clip_score"]["note"]
+
+
 def test_references_that_do_not_fit_the_context_are_passed_over_and_counted(
     folder: Path, tiny_encoder: Encoder
 ) -> None:

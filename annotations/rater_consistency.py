@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotations.bradley_terry import WINNERS
-from annotations.correlation import MIN_ITEMS, Statistic, resampled_spearman
+from annotations.correlation import MIN_ITEMS, Statistic
 from annotations.detection import Unsure, unit_labels
 from annotations.errors import InvalidScoresError
 from annotations.long_form import is_missing
+from annotations.resampled import resampled_spearman
 from annotations.resampling import Counts, Floats, check_options, draw_blocks, numbered, percentile_interval
 
 

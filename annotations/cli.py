@@ -1,10 +1,17 @@
-"""The ``specs-ratings`` command: captions in, ratings out, backups, and who may rate."""
+"""The ``specs-ratings`` command: captions in, ratings out, backups, people, and statistics."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from annotations import accounts_cli, backup_cli, campaign_cli, transfer_cli
+from annotations import (
+    accounts_cli,
+    backup_cli,
+    campaign_cli,
+    ranking_cli,
+    statistics_cli,
+    transfer_cli,
+)
 from annotations.errors import AnnotationError
 
 
@@ -28,6 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="specs-ratings", description="Work with the database of ratings.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for part in (campaign_cli, transfer_cli, backup_cli, accounts_cli):
+    for part in (campaign_cli, transfer_cli, backup_cli, accounts_cli, statistics_cli, ranking_cli):
         part.add_commands(commands)
     return parser

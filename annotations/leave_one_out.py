@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from annotations.correlation import MIN_ITEMS, Statistic, resampled_spearman
+from annotations.correlation import MIN_ITEMS, Statistic
 from annotations.errors import InvalidScoresError
 from annotations.kappa import MIN_SHARED
 from annotations.long_form import Level, Ratings, Value, as_ratings
+from annotations.resampled import resampled_spearman
 from annotations.resampling import Counts, Floats, check_options, draw_blocks, percentile_interval
 
 # Bounds the memory of one step to some tens of megabytes.

@@ -40,12 +40,14 @@ class Row:
         id: The row's own `id`, a string or an integer.
         image: Path of the image; a relative one counts from the folder of the input file.
         caption: The caption.
+        references: True captions of the image, where they were asked for.
     """
 
     number: int
     id: str | int
     image: Path
     caption: str
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,12 +178,13 @@ def count_rows(source: Path) -> int:
         raise DataError(f"{source} cannot be read: {error.strerror}") from error
 
 
-def read_rows(source: Path) -> Iterator[Row | Message]:
+def read_rows(source: Path, *, references: bool = False) -> Iterator[Row | Message]:
     """Read the rows of a JSON Lines file; a line that is none comes as the message that says why.
 
     Args:
         source: UTF-8 lines with `id` (string or integer), `image` (path) and `caption` (string); blank lines
             are passed over.
+        references: Whether `references` (a string or a list of strings) is read as well; it may be missing.
 
     Raises:
         DataError: The file cannot be read.
@@ -190,12 +193,12 @@ def read_rows(source: Path) -> Iterator[Row | Message]:
         with source.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield _row(line.removeprefix(b"\xef\xbb\xbf"), number, source.parent)
+                    yield _row(line.removeprefix(b"\xef\xbb\xbf"), number, source.parent, references)
     except OSError as error:
         raise DataError(f"{source} cannot be read: {error.strerror}") from error
 
 
-def _row(line: bytes, number: int, folder: Path) -> Row | Message:
+def _row(line: bytes, number: int, folder: Path, with_references: bool) -> Row | Message:
     try:
         values = json.loads(line.decode("utf-8"))
     except ValueError as error:  # not UTF-8, or not JSON
@@ -212,11 +215,16 @@ def _row(line: bytes, number: int, folder: Path) -> Row | Message:
             return Message(
                 number, name, f"no {key}" if key not in values else f"its {key} is no text, or empty"
             )
+    given = values.get("references") if with_references else None
+    references = [] if given is None else [given] if isinstance(given, str) else given
+    if not isinstance(references, list) or not all(isinstance(text, str) for text in references):
+        return Message(number, name, "its references are neither a string nor a list of strings")
     try:
-        f"{name}{values['caption']}".encode()
+        "".join([str(name), values["caption"], *references]).encode()
     except UnicodeEncodeError:
-        return Message(number, name, "half a character (a lone surrogate) in its caption or id")
-    return Row(number, name, folder / values["image"], values["caption"])
+        where = "caption, id or references" if with_references else "caption or id"
+        return Message(number, name, f"half a character (a lone surrogate) in its {where}")
+    return Row(number, name, folder / values["image"], values["caption"], tuple(references))
 
 
 def _curves(rows: Sequence[Row], images: Features, encoder: Encoder, segmenter: str) -> Iterator[ScoreCurve]:
@@ -248,18 +256,26 @@ def tell_beyond(row: Row, curve: ScoreCurve, on_message: Callable[[Message], Non
         on_message(Message(row.number, row.id, text, left_out=False))
 
 
-class _Images:
+class RememberedImages:
     """Features of the images seen last, so that an image with several captions is encoded once."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._features: OrderedDict[Path, Features] = OrderedDict()
 
-    def features(self, rows: Sequence[Row]) -> tuple[dict[Path, Features], dict[Path, str]]:
-        """Return the features of the rows' images, and why those without features have none."""
+    def features(self, paths: Iterable[Path]) -> tuple[dict[Path, Features], dict[Path, str]]:
+        """Return the features of images, and why those without features have none.
+
+        Args:
+            paths: Image files, each any number of times.
+
+        Returns:
+            (D,) of each image that could be read, and one sentence for each that could not.
+        """
         problems: dict[Path, str] = {}
         new = {}
-        for path in dict.fromkeys(row.image for row in rows):
+        wanted = list(dict.fromkeys(paths))
+        for path in wanted:
             if path in self._features:
                 self._features.move_to_end(path)
                 continue
@@ -270,7 +286,7 @@ class _Images:
         if new:
             encoded = self._encoder.image_features(list(new.values()))
             self._features.update(zip(new, encoded, strict=True))
-        found = {row.image: self._features[row.image] for row in rows if row.image in self._features}
+        found = {path: self._features[path] for path in wanted if path in self._features}
         while len(self._features) > REMEMBERED_IMAGES:
             self._features.popitem(last=False)
         return found, problems
@@ -286,7 +302,7 @@ def _run(
 ) -> Report:
     if source.resolve() == target.resolve():
         raise DataError(f"{target} is the input as well; name another file for the output")
-    images = _Images(encoder)
+    images = RememberedImages(encoder)
     written = left_out = 0
 
     def leave_out(message: Message) -> None:
@@ -305,7 +321,7 @@ def _run(
         with target.open("w", encoding="utf-8") as out:
             for chunk in _chunks(first, entries):
                 rows = [entry for entry in chunk if isinstance(entry, Row)]
-                features, problems = images.features(rows)
+                features, problems = images.features(row.image for row in rows)
                 for entry in chunk:
                     if isinstance(entry, Message):
                         leave_out(entry)

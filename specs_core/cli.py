@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     from specs_core.attribution_cli import add_parser as add_attribute
     from specs_core.datasets.cli import add_parser as add_data
     from specs_core.evaluation.cli import add_parser as add_evaluate
+    from specs_core.metrics.cli import add_parser as add_metrics
     from specs_core.report.cli import add_parser as add_report
     from specs_core.scenes.cli import add_parser as add_scenes
     from specs_core.segmentation.cli import add_parser as add_segment
@@ -89,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_curves(commands)
     _add_score(commands)
     add_attribute(commands)
+    add_metrics(commands)
     add_report(commands)
     add_scenes(commands)
     add_data(commands)

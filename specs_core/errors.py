@@ -44,3 +44,7 @@ class ConfigError(SpecsError, ValueError):
 
 class DataError(SpecsError, ValueError):
     """A data file or one of its rows is not what it should be."""
+
+
+class JudgeError(SpecsError, RuntimeError):
+    """A language model that judges captions cannot be asked, or does not answer."""

@@ -73,3 +73,23 @@ def clip_score(similarity: npt.ArrayLike) -> FloatArray:
     Source: Hessel et al. 2021, CLIPScore, section 3.
     """
     return 2.5 * np.maximum(0.0, np.asarray(similarity, dtype=np.float64))
+
+
+def ref_clip_score(score: npt.ArrayLike, nearest: npt.ArrayLike) -> FloatArray:
+    """Return RefCLIPScore, the harmonic mean of CLIPScore and max(0, nearest).
+
+    Args:
+        score: CLIPScore, any shape; NaN stays NaN.
+        nearest: Highest cosine of the caption and a reference, both behind the prompt, of the same shape.
+
+    Returns:
+        float64 of the same shape, in [0, 1.43]; 0 where both are 0.
+
+    Source: Hessel et al. 2021, CLIPScore, section 3.
+    """
+    clip = np.asarray(score, dtype=np.float64)
+    text = np.maximum(0.0, np.asarray(nearest, dtype=np.float64))
+    total: Any = clip + text
+    mean: FloatArray = np.zeros(np.shape(total))
+    np.divide(2.0 * clip * text, total, out=mean, where=np.asarray(total != 0))  # NaN is not 0, and stays
+    return mean

@@ -186,7 +186,12 @@ def test_packages_when_imported_load_nothing_heavy():
     )
     loaded = set(json.loads(result.stdout))
     assert (
-        loaded & {"torch", "open_clip", "spacy", "gradio", "pandas", "scipy", "sqlalchemy", "nltk"} == set()
+        loaded
+        & {
+            *("torch", "open_clip", "spacy", "gradio", "pandas", "scipy", "sqlalchemy", "nltk"),
+            *("sacrebleu", "rouge_score", "openai"),
+        }
+        == set()
     )
 
 
@@ -245,12 +250,16 @@ def test_tracked_text_when_searched_holds_no_mark_of_unfinished_work():
 
 def test_third_party_imports_when_compared_with_the_metadata_are_all_declared():
     declared = {canonical(entry) for entry in project()["dependencies"]}
-    optional = {canonical(entry) for entry in project()["optional-dependencies"]["train"]}
+    extras = project()["optional-dependencies"]
+    optional = {
+        place: {canonical(entry) for entry in extras[extra]}
+        for place, extra in (("/training/", "train"), ("specs_core/judge.py", "judge"))
+    }
     distributions = importlib.metadata.packages_distributions()
     undeclared = set()
     for path in python_files(*PACKAGES):
         name = path.relative_to(ROOT).as_posix()
-        allowed = declared | (optional if "/training/" in name else set())
+        allowed = declared.union(*(extra for place, extra in optional.items() if place in name))
         for module, line in imported_modules(path):
             top = module.split(".")[0]
             if top in sys.stdlib_module_names or top in PACKAGES:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 from specs_core.datasets.pairs import FalseFact
 from specs_core.errors import DataError, ImageError
 from specs_core.images import read_image
+from specs_core.journal import Journal
 
 REASONS = ("no image", "no caption", "image missing", "image unreadable")
 
@@ -136,7 +136,7 @@ def prepare(
         "held_out": [str(held_out.path), held_out.count] if held_out else None,
     }
     with ExitStack() as stack:
-        journal = stack.enter_context(_Journal(out.with_name(f"{out.name}.progress"), targets, settings))
+        journal = stack.enter_context(Journal(out.with_name(f"{out.name}.progress"), targets, settings))
         find_problem = _image_checker(stack, check, workers)
         rest = islice(entries, journal.entries, None)
         while chunk := list(islice(rest, CHUNK)):
@@ -149,10 +149,12 @@ def prepare(
                 if problem is not None:
                     reason, detail = problem
                     row = {"entry": number, "id": entry.id, "image": entry.image}
-                    journal.write("left out", {**row, "reason": reason, "detail": detail}, count_as=reason)
+                    line = json.dumps({**row, "reason": reason, "detail": detail})
+                    journal.write("left out", line, count_as=reason)
                     continue
                 target_name = "held out" if held_out and number < held_out.count else "out"
-                journal.write(target_name, _row(entry, images, targets[target_name].parent))
+                line = json.dumps(_row(entry, images, targets[target_name].parent), ensure_ascii=False)
+                journal.write(target_name, line)
                 journal.counts["false facts"] += len(entry.false_facts)
             journal.save()
             if on_entries is not None:
@@ -221,83 +223,3 @@ def _decode(path: Path) -> tuple[str, str] | None:
         except ImageError as error:
             problem = "image unreadable", str(error)
     return problem
-
-
-class _Journal:
-    """The files that a preparation writes, and how far it has come.
-
-    After every chunk the files are flushed first and the progress is written second, with their sizes. Going
-    on cuts the files back to those sizes, so a kill between the two repeats entries and never doubles them.
-
-    Attributes:
-        entries: Entries done.
-        counts: Lines of each file, and whatever else is counted.
-    """
-
-    def __init__(self, path: Path, targets: Mapping[str, Path], settings: dict[str, Any]) -> None:
-        self._path = path
-        self._targets = targets
-        self._settings = settings
-        self.entries = 0
-        self.counts: Counter[str] = Counter()
-        sizes = dict.fromkeys(targets, 0)
-        try:
-            if path.exists():
-                state = json.loads(path.read_text(encoding="utf-8"))
-                if state["settings"] != settings:
-                    raise DataError(f"{path} belongs to a preparation with other settings; delete it.")
-                self.entries, self.counts = state["entries"], Counter(state["counts"])
-                sizes = state["sizes"]
-            self._files: dict[str, BinaryIO] = {}
-            for name, target in targets.items():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                file = _partial(target).open("ab")
-                self._files[name] = file
-                if file.seek(0, os.SEEK_END) < sizes[name]:
-                    raise DataError(
-                        f"{_partial(target)} is shorter than {path} says: it was changed since the "
-                        f"preparation stopped. Delete {path.name} to begin again."
-                    )
-                file.truncate(sizes[name])
-                file.seek(0, os.SEEK_END)
-        except OSError as error:
-            raise DataError(f"{error.filename} cannot be written: {error.strerror}.") from error
-
-    def __enter__(self) -> _Journal:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for file in self._files.values():
-            file.close()
-
-    def write(self, name: str, row: dict[str, Any], *, count_as: str | None = None) -> None:
-        """Add a line to a file and count it."""
-        self._files[name].write(json.dumps(row, ensure_ascii=name == "left out").encode() + b"\n")
-        self.counts[count_as or name] += 1
-
-    def save(self) -> None:
-        """Note how far the files have come."""
-        for file in self._files.values():
-            file.flush()
-            os.fsync(file.fileno())
-        state = {
-            "settings": self._settings,
-            "entries": self.entries,
-            "counts": self.counts,
-            "sizes": {name: file.tell() for name, file in self._files.items()},
-        }
-        partial = _partial(self._path)
-        partial.write_text(json.dumps(state), encoding="utf-8")
-        os.replace(partial, self._path)
-
-    def finish(self) -> None:
-        """Give the files their names."""
-        self.__exit__()
-        # First: a preparation that is killed here begins anew, and never goes on with files that are gone.
-        self._path.unlink(missing_ok=True)
-        for target in self._targets.values():
-            os.replace(_partial(target), target)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f"{path.name}.partial")

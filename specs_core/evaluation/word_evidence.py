@@ -13,6 +13,7 @@ from specs_core.datasets.hallucinations import word_spans
 from specs_core.encoder import Encoder
 from specs_core.errors import AttributionError
 from specs_core.scoring import FloatArray, clip_score, cosine
+from specs_core.scoring import ref_clip_score as harmonic_mean
 from specs_core.segmentation.units import DetailUnit
 from specs_core.specificity import IntArray
 from specs_core.text_branches import features_beside
@@ -146,7 +147,7 @@ def ref_clip_score(
         references: True captions of the image; those that the model cannot read whole are passed over.
 
     Returns:
-        In [0, 2.5]; NaN without a reference, or where caption or all references do not fit the context.
+        In [0, 1.43]; NaN without a reference, or where caption or all references do not fit the context.
 
     Source: Hessel et al. 2021, CLIPScore, section 3; over all references.
     """
@@ -155,9 +156,8 @@ def ref_clip_score(
     if not fit[0] or not any(fit[1:]):
         return math.nan
     features = encoder.text_features([text for text, whole in zip(texts, fit, strict=True) if whole])
-    nearest = max(0.0, float(cosine(features[0], features[1:]).max()))
-    score = evidence.clip_score
-    return 0.0 if score + nearest == 0 else 2 * score * nearest / (score + nearest)
+    nearest = cosine(features[0], features[1:]).max()
+    return float(harmonic_mean(evidence.clip_score, nearest))
 
 
 def _prefix_similarity(

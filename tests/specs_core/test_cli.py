@@ -24,13 +24,25 @@ def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys, specs_core.cli\n"
         "try:\n    specs_core.cli.main(['--help'])\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
-        "heavy = {'torch', 'spacy', 'open_clip', 'numpy', 'PIL', 'huggingface_hub', 'tqdm'}\n"
+        "heavy = {'torch', 'spacy', 'open_clip', 'numpy', 'PIL', 'huggingface_hub', 'tqdm',\n"
+        "    'nltk', 'sacrebleu', 'rouge_score', 'openai'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    commands = ("models", "download", "segment", "curve", "curves", "score", "scenes", "train", "evaluate")
+    commands = (
+        "models",
+        "download",
+        "segment",
+        "curve",
+        "curves",
+        "score",
+        "scenes",
+        "train",
+        "evaluate",
+        "metrics",
+    )
     for command in commands:
         assert f"\n    {command} " in run.stdout
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from specs_core.scoring import clip_score, cosine, specs_score
+from specs_core.scoring import clip_score, cosine, ref_clip_score, specs_score
 
 
 def test_cosine_of_hand_worked_vectors_is_their_angle() -> None:
@@ -52,3 +52,8 @@ def test_specs_score_at_the_ends_of_the_range_is_zero_and_one() -> None:
 
 def test_clip_score_of_a_negative_cosine_is_zero() -> None:
     np.testing.assert_allclose(clip_score([-0.2, 0.0, 0.3, 1.0, np.nan]), [0.0, 0.0, 0.75, 2.5, np.nan])
+
+
+def test_ref_clip_score_is_the_harmonic_mean_and_zero_where_either_is() -> None:
+    found = ref_clip_score([1.0, 2.5, 0.5, 0.0, 1.0, np.nan, 1.0], [0.25, 1.0, -0.3, 0.0, 0.0, 0.5, np.nan])
+    np.testing.assert_allclose(found, [0.4, 10 / 7, 0.0, 0.0, 0.0, np.nan, np.nan])

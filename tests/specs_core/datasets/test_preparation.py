@@ -123,7 +123,7 @@ def test_stopped_preparation_with_other_settings_is_refused(tmp_path, images, mo
 
     with pytest.raises(KeyboardInterrupt):
         prepare(ENTRIES, out, source="test", images=images, on_entries=stop)
-    with pytest.raises(DataError, match=r"t\.jsonl\.progress belongs to a preparation with other settings"):
+    with pytest.raises(DataError, match=r"t\.jsonl\.progress belongs to a run with other settings"):
         prepare(ENTRIES, out, source="another", images=images)
 
 

@@ -1,0 +1,206 @@
+"""The commands ``rank`` and ``agree`` of ``specs-ratings``, which read a CSV file and need no database."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from annotations.csv_columns import Columns
+
+
+def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands.
+
+    Args:
+        commands: Of the parser of ``specs-ratings``.
+    """
+    rank = commands.add_parser(
+        "rank",
+        help="rank systems by their battles",
+        description="Rank systems by battles: a CSV file with the columns a and b (systems), winner (a, b, "
+        "tie, or empty) and, if there is one, image. docs/analysis.md says what the numbers mean.",
+    )
+    rank.add_argument("file", type=Path, metavar="FILE.csv")
+    rank.add_argument(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="hold the metric in the columns NAME_a and NAME_b against the battles; may be given again",
+    )
+    rank.add_argument(
+        "--tie-threshold",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="scores that differ by no more are tied (default: 0)",
+    )
+    rank.add_argument("--ridge", type=float, default=None, metavar="X", help="default: 0.01")
+    _add_options(rank)
+    rank.set_defaults(run=_rank)
+    agree = commands.add_parser(
+        "agree",
+        help="say how far raters agree",
+        description="Say how far raters agree: Krippendorff's alpha, kappa of every two raters, each rater "
+        "against the others and the human ceiling. One row of the CSV file is one rating.",
+    )
+    agree.add_argument("file", type=Path, metavar="FILE.csv")
+    for name, what in (("item", "what was rated"), ("rater", "who rated it"), ("value", "the answer")):
+        agree.add_argument(f"--{name}", required=True, metavar="COLUMN", help=what)
+    agree.add_argument("--group", metavar="COLUMN", help="the image of an item (default: the item itself)")
+    agree.add_argument(
+        "--level",
+        required=True,
+        choices=("nominal", "ordinal", "interval"),
+        help="of the answers: names, steps of a scale, or numbers whose differences count",
+    )
+    agree.add_argument(
+        "--min-items",
+        type=int,
+        default=None,
+        metavar="N",
+        help="shared items below which raters are not compared (default: 10)",
+    )
+    _add_options(agree)
+    agree.set_defaults(run=_agree)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--resamples", type=int, default=2000, metavar="N", help="default: 2000")
+    parser.add_argument("--confidence", type=float, default=0.95, metavar="X", help="default: 0.95")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the resamples (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _rank(options: argparse.Namespace) -> int:
+    # Heavy, and not needed to print help.
+    from annotations.battle_agreement import agree_with_battles
+    from annotations.bradley_terry import DEFAULT_RIDGE
+    from annotations.csv_columns import read_columns
+    from annotations.ranking import rank_systems
+
+    sides = [f"{name}_{side}" for name in options.metric for side in "ab"]
+    columns = read_columns(options.file, ["a", "b", "winner", *sides], optional=["image"])
+    first, second = columns.texts("a"), columns.texts("b")
+    winners: list[Any] = [answer.lower() or None for answer in columns.texts("winner", may_be_empty=True)]
+    columns.check("winner", [winner in ("a", "b", "tie", None) for winner in winners], "a, b, tie or empty")
+    columns.check("b", [a != b for a, b in zip(first, second, strict=True)], "another system than a")
+    shared: dict[str, Any] = {
+        "groups": columns.texts("image") if "image" in columns.cells else None,
+        "ridge": DEFAULT_RIDGE if options.ridge is None else options.ridge,
+        "n_resamples": options.resamples,
+        "confidence": options.confidence,
+        "seed": options.seed,
+    }
+    ranking = rank_systems(first, second, winners, **shared)
+    metrics = {
+        name: agree_with_battles(
+            first,
+            second,
+            winners,
+            *(columns.numbers(f"{name}_{side}") for side in "ab"),
+            tie_threshold=options.tie_threshold,
+            **shared,
+        )
+        for name in options.metric
+    }
+    record = as_plain(ranking)
+    record["systems"] = [{"system": name, **row} for name, row in record["systems"].items()]
+    record["metrics"] = as_plain(metrics)
+    if options.json:
+        print(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+        return 0
+    print(f"{ranking.n_battles:,} battles, {ranking.n_ties:,} ties, {ranking.n_groups:,} images")
+    for name, system in ranking.systems.items():
+        cluster = "-" if system.cluster is None else system.cluster
+        print(f"{cluster}  {name}  {_line(system.strength)}")
+    for name, agreement in metrics.items():
+        for coefficient in ("accuracy", "accuracy_with_ties", "kendall_tau_b", "pearson_r"):
+            print(f"{name}  {coefficient}  {_line(getattr(agreement, coefficient))}")
+    if ranking.note:
+        print(ranking.note)
+    return 0
+
+
+def _agree(options: argparse.Namespace) -> int:
+    from annotations.agreement import krippendorff_alpha
+    from annotations.csv_columns import read_columns
+    from annotations.kappa import MIN_SHARED, Weights, kappa_matrix
+    from annotations.leave_one_out import leave_one_out
+
+    wanted = [options.item, options.rater, options.value, *([options.group] if options.group else [])]
+    columns = read_columns(options.file, wanted)
+    items, raters = columns.texts(options.item), columns.texts(options.rater)
+    values = _values(columns, options.value, options.level)
+    groups = columns.texts(options.group) if options.group else items
+    n_least = MIN_SHARED if options.min_items is None else options.min_items
+    weights: Weights = "none" if options.level == "nominal" else "quadratic"
+    drawn: dict[str, Any] = {
+        "n_resamples": options.resamples,
+        "confidence": options.confidence,
+        "seed": options.seed,
+    }
+    alpha = krippendorff_alpha(items, raters, values, groups=groups, level=options.level, **drawn)
+    kappa = kappa_matrix(items, raters, values, weights=weights, min_items=n_least)
+    others = leave_one_out(
+        items, raters, values, groups=groups, level=options.level, min_items=n_least, **drawn
+    )
+    if options.json:
+        record = {
+            "alpha": as_plain(alpha),
+            "kappa": {
+                "weights": weights,
+                "mean": as_plain(kappa.mean),
+                "n_defined": kappa.n_defined,
+                "note": kappa.note,
+                "pairs": [{"first": a, "second": b, **as_plain(of)} for (a, b), of in kappa.pairs.items()],
+            },
+            "leave_one_out": as_plain(others),
+        }
+        print(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+        return 0
+    print(f"Krippendorff's alpha, {options.level}  {_line(alpha, n=alpha.n_items)}")
+    print(f"mean kappa, {weights} weights  {kappa.mean:.4f}  n={kappa.n_defined}  {kappa.note}".rstrip())
+    for (a, b), pair in kappa.pairs.items():
+        print(f"kappa  {a} and {b}  {pair.value:.4f}  n={pair.n_items}  {pair.note}".rstrip())
+    print(f"human ceiling, {others.measure}  {_line(others.human_ceiling)}")
+    for rater, against in others.raters.items():
+        print(f"{others.measure}  {rater}  {_line(against.statistic)}")
+    return 0
+
+
+def _values(columns: "Columns", name: str, level: str) -> list[Any]:
+    if level == "nominal":
+        return [text or None for text in columns.texts(name, may_be_empty=True)]
+    return columns.numbers(name)
+
+
+def _line(statistic: Any, *, n: int | None = None) -> str:
+    """Write a value, its interval, what it rests on and what must be known of it."""
+    text = f"{statistic.value:.4f}  [{statistic.low:.4f}, {statistic.high:.4f}]  "
+    return f"{text}n={statistic.n if n is None else n}  {statistic.note}".rstrip()
+
+
+def as_plain(value: Any) -> Any:
+    """Turn a result into what JSON can hold.
+
+    Args:
+        value: A dataclass, or anything built of mappings, sequences, numbers and text.
+
+    Returns:
+        The same with dataclasses as objects, keys as text, and NaN as None.
+    """
+    import dataclasses
+    import math
+    from collections.abc import Mapping
+
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_plain(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

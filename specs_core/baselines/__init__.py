@@ -1,0 +1,1 @@
+"""Scores to hold the metric against: overlap with references, and sentinels that look at no image."""

@@ -1,0 +1,153 @@
+"""specs-ratings correlate, run in place on files."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from annotations.cli import main
+from annotations.correlation_levels import correlate_levels
+from annotations.correlation_report import without_nan
+
+COLUMNS = ["--human", "human", "--metric", "clip", "--group", "image"]
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(rows, heading="item,image,system,human,clip,specs,tokens"):
+        path = tmp_path / "scores.csv"
+        text = "\n".join([heading, *(",".join(map(str, row)) for row in rows)])
+        path.write_text(text + "\n", encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def table(n=80):
+    generator = np.random.default_rng(0)
+    quality = generator.normal(size=n)
+    human = np.clip(np.round(3 + quality), 1, 5)
+    clip, specs = quality + generator.normal(size=(2, n))
+    tokens = generator.integers(10, 110, n)
+    return [
+        (f"i{row}", f"p{row // 4}", f"s{row % 4}", human[row], clip[row], specs[row], tokens[row])
+        for row in range(n)
+    ]
+
+
+def printed(arguments, capsys):
+    assert main(["correlate", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_correlate_prints_what_the_function_returns(written, capsys):
+    rows = table()
+    report = printed(
+        [written(rows), *COLUMNS, "--system", "system", "--json", "--resamples", "60", "--seed", "3"], capsys
+    )
+    _, images, systems, human, clip, _, _ = zip(*rows, strict=True)
+    expected = correlate_levels(human, clip, groups=images, systems=systems, n_resamples=60, seed=3)
+    for name, levels in expected.values.items():
+        assert report["metrics"]["clip"][name] == without_nan(levels)
+    found = report["metrics"]["clip"]
+    assert found["kendall_tau_b"]["per_image"]["policy"] == "drop"
+    assert found["kendall_tau_b"]["per_image_zero"]["policy"] == "zero"
+    assert (report["n_rows"], report["n_items"], report["seed"], report["n_resamples"]) == (80, 80, 3, 60)
+    assert (found["n_images"], found["n_systems"]) == (20, 4)
+    assert any("20 images are few" in warning for warning in found["warnings"])
+    assert "tests" not in report
+    assert "length" not in report
+
+
+def test_correlate_averages_the_rows_of_an_item(written, capsys):
+    rows = [
+        ("x", "p", "s", 1, 0.5, 1, 9), ("y", "p", "s", 3, 0.2, 1, 9), ("x", "p", "s", 2, 0.5, 1, 9),
+        ("z", "q", "s", "", 0.9, 1, 9), ("z", "q", "s", 5, 0.7, 1, 9), ("w", "q", "s", "nan", 0.1, 1, 9),
+    ]  # fmt: skip
+    report = printed([written(rows), *COLUMNS, "--item", "item", "--json"], capsys)
+    expected = correlate_levels([1.5, 3, 5, math.nan], [0.5, 0.2, 0.8, 0.1], groups=["p", "p", "q", "q"])
+    assert report["metrics"]["clip"]["pearson_r"] == without_nan(expected.values["pearson_r"])
+    assert (report["n_rows"], report["n_items"], report["metrics"]["clip"]["n_missing"]) == (6, 4, 1)
+
+
+def test_correlate_of_several_metrics_and_lengths_prints_tests_buckets_and_the_advice(written, capsys):
+    arguments = [
+        written(table()), *COLUMNS, "--metric", "specs", "--length", "tokens", "--edges", "40,70",
+        "--short", "clip", "--long", "specs", "--resamples", "50", "--permutations", "60", "--json",
+    ]  # fmt: skip
+    report = printed(arguments, capsys)
+    tests = report["tests"]
+    assert set(tests["clusters"]) == {"clip", "specs"}
+    assert 0 < tests["comparisons"][0]["p"] <= tests["comparisons"][0]["adjusted_p"] <= 1
+    assert "Besag and Clifford" in tests["stopping_rule"]
+    assert "holds for one pooled pearson_r" in tests["williams"][0]["refused"]
+    length = report["length"]
+    assert [bucket["high"] for bucket in length["buckets"]] == [40, 70, None]
+    assert set(length["partial"]["specs"]) == {"pearson_r", "spearman_rho"}
+    assert length["recommendation"]["boundary"] == 60
+    assert length["recommendation"]["verdict"] in ("borne out", "contradicted", "undecided")
+
+
+def test_correlate_without_json_prints_a_table_with_every_coefficient_its_n_and_interval(written, capsys):
+    arguments = [written(table()), *COLUMNS, "--metric", "specs", "--length", "tokens", "--system", "system"]
+    assert main(["correlate", *arguments, "--resamples", "50", "--permutations", "50"]) == 0
+    text = capsys.readouterr().out
+    for word in (
+        *("pooled", "per_image_zero", "between_systems", "inverse_r_squared", "pairwise_accuracy"),
+        *("tie threshold", "n=80 in 20", "after Holm", "Williams", "with length partialled out"),
+    ):
+        assert word in text
+    assert "nan" not in text.lower()
+
+
+def test_correlate_of_constant_scores_prints_null_and_the_reason(written, capsys):
+    rows = [(f"i{row}", f"p{row}", "s", 3, row, row, 9) for row in range(5)]
+    report = printed([written(rows), *COLUMNS, "--json"], capsys)
+    value = report["metrics"]["clip"]["pearson_r"]["pooled"]
+    assert (value["value"], value["low"], value["n"]) == (None, None, 5)
+    assert value["note"] == "all human scores are equal"
+    assert main(["correlate", written(rows), *COLUMNS]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--metric", "specks"], "no column 'specks'; its columns are item, image, system, human, clip"),
+        (["--metric", "clip"], "--metric clip is given more than once"),
+        (["--short", "clip"], "--short and --long go together"),
+        (["--short", "clip", "--long", "specs"], "need --length"),
+        (["--length", "tokens", "--edges", "a,b"], "--edges must be numbers with commas between; got 'a,b'"),
+        (["--length", "tokens", "--edges", "9,3"], "must be finite and grow"),
+        (["--length", "tokens", "--short", "clip", "--long", "rouge"], "'rouge' is none of the metrics"),
+        (["--resamples", "-1"], "got -1"),
+        (["--confidence", "2"], "2.0"),
+        (["--seed", "-1"], "--seed must be at least 0"),
+        (["--metric", "specs", "--permutations", "0"], "n_permutations must be at least 1; got 0"),
+        (["--item", "system"], "item 's0' stands under the images 'p0' and 'p1'"),
+    ],
+)
+def test_correlate_of_what_will_not_do_says_so_in_one_sentence(written, capsys, arguments, sentence):
+    assert main(["correlate", written(table(12)), *COLUMNS, *arguments]) == 2
+    shown = capsys.readouterr()
+    assert sentence in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([("i", "p", "s", "good", 1, 1, 9)], "line 2: the column 'human' holds 'good'; it must be a finite"),
+        ([("i", "", "s", 1, 1, 1, 9)], "line 2: the column 'image' holds ''; it must be filled in"),
+        ([], "nothing to compute"),
+    ],
+)
+def test_correlate_of_a_bad_file_names_the_line(written, capsys, rows, sentence):
+    assert main(["correlate", written(rows), *COLUMNS]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_correlate_of_a_file_that_is_not_there_says_so(tmp_path, capsys):
+    assert main(["correlate", str(tmp_path / "nowhere.csv"), *COLUMNS]) == 2
+    assert "nowhere.csv" in capsys.readouterr().err

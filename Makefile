@@ -2,7 +2,7 @@
 #
 #   PYTHON=...       the Python to build .venv with (3.11 to 3.13); otherwise the newest of these that runs
 #   TORCH_INDEX=...  package index to take torch and torchvision from, such as the CPU-only one
-#   WORKERS=2        processes that `make test` spreads the fast tests over
+#   WORKERS=2        processes that `make test` spreads the tests over
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +30,7 @@ setup: $(STAMP)
 
 test: lint
 	@$(TEST_ENV) $(BIN)/python -m pytest --quiet -m "not browser and not slow" -n $(WORKERS) --dist loadfile
-	@$(TEST_ENV) $(BIN)/python -m pytest --quiet -m "browser and not slow"
+	@$(TEST_ENV) $(BIN)/python -m pytest --quiet -m "browser and not slow" -n $(WORKERS) --dist loadfile
 
 test-slow: $(STAMP)
 	@$(TEST_ENV) $(BIN)/python -m pytest --quiet -m slow

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-SIGN_INS_PER_MINUTE = 10
-"""Codes that one client may send a minute."""
-
 COUNTED = "specs_lens.counted"
 """Key in an ASGI scope: this request has been counted as a call of the API."""
 
@@ -133,13 +130,13 @@ class RequestLimit:
         api: RateLimit | None,
         names: Collection[str],
         events: RateLimit,
-        sign_ins: RateLimit | None = None,
+        sign_ins: RateLimit,
     ) -> None:
         self._app = app
         self._api = api
         self._names = tuple(names)
         self._events = events
-        self._sign_ins = RateLimit(SIGN_INS_PER_MINUTE) if sign_ins is None else sign_ins
+        self._sign_ins = sign_ins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

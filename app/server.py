@@ -62,7 +62,13 @@ def create_app(context: AppContext) -> FastAPI:
     origins = (*settings.allowed_origins, *_space_origin())
     api_limit = RateLimit(settings.api_per_minute) if settings.api_per_minute else None
     app = FastAPI(title="SPECS Lens", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(RequestLimit, api=api_limit, names=NAMES, events=RateLimit(settings.events_per_minute))
+    app.add_middleware(
+        RequestLimit,
+        api=api_limit,
+        names=NAMES,
+        events=RateLimit(settings.events_per_minute),
+        sign_ins=RateLimit(settings.sign_ins_per_minute),
+    )
     # Gradio answers any Origin with credentials unless its parent has a CORS policy of its own.
     app.add_middleware(CORSMiddleware, allow_origins=list(origins), allow_methods=["GET", "POST"])
     app.add_middleware(

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
             else says is not.
         api_per_minute: Calls of the API that one client may make a minute; 0 turns the API off.
         events_per_minute: Other events that one client may send a minute, the page's own among them.
+        sign_ins_per_minute: Codes that one client may try a minute, right or wrong.
         hub_raters: Users and organisations of the Hugging Face Hub whose accounts may rate, comma-separated;
             ``*`` is everybody with an account. Counts in a Space with OAuth only.
         hub_admins: Those whose accounts are admins.
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     api_per_minute: int = Field(default=30, ge=0)
     events_per_minute: int = Field(default=600, ge=1)
+    sign_ins_per_minute: int = Field(default=10, ge=1)
     hub_raters: Annotated[tuple[str, ...], NoDecode] = ()
     hub_admins: Annotated[tuple[str, ...], NoDecode] = ()
     backup: str | None = None

@@ -112,6 +112,7 @@ def client(*, api: int | None = 2, events: int = 4) -> TestClient:
         api=None if api is None else RateLimit(api, clock=Clock()),
         names=("segment", "curve"),
         events=RateLimit(events, clock=Clock()),
+        sign_ins=RateLimit(10, clock=Clock()),
     )
     return TestClient(limited, base_url="http://127.0.0.1:7860")
 

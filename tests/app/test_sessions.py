@@ -329,12 +329,6 @@ def test_limit_of_requests_counts_codes_apart_from_everything_else(context: AppC
     assert client.delete("/session").status_code == 200
 
 
-def test_limit_of_requests_without_a_word_about_codes_allows_ten_a_minute(context: AppContext) -> None:
-    limited = RequestLimit(guarded(context), api=None, names=(), events=RateLimit(600))
-    client = TestClient(limited, base_url="http://127.0.0.1:7860")
-    assert [client.post("/session", json={}).status_code for _ in range(11)] == [400] * 10 + [429]
-
-
 # What handlers ask
 
 

@@ -238,7 +238,11 @@ def test_rate_and_analyse_when_the_window_is_narrow_do_not_scroll_sideways(
     expect(page.locator(".ra-zoom img")).to_be_in_viewport()
     expect(page.locator("#rate-caption")).to_be_in_viewport()
 
-    page.get_by_role("tab", name="Analyse").click()
+    tab = page.get_by_role("tab", name="Analyse")
+    if not tab.is_visible():  # five tabs do not fit: some stand in the menu
+        page.locator(".overflow-menu > button").first.click()
+        tab = page.locator(".overflow-dropdown button", has_text="Analyse")
+    tab.click()
     expect(page.locator("#analyse-plot .scatterlayer .point")).to_have_count(30)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 

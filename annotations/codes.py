@@ -1,7 +1,7 @@
 """Codes that sign people in: how they are drawn, typed, and hashed.
 
-A code is ``XXXXXXXX-XXXX-XXXX-XXXX-XXXX-XXXX`` in Crockford's base 32: eight characters by which its row is
-found, and a secret of 100 random bits, of which only the argon2 hash is stored.
+A code looks like ``7Q0M4RZD-K3TW-9XAB-41HF-V8NE-2JCS``, in Crockford's base 32: eight characters by which its
+row is found, and a secret of 100 random bits, of which only the argon2 hash is stored.
 
 Source: the alphabet is Douglas Crockford's Base 32; the parameters of argon2id are the least that OWASP's
 Password Storage Cheat Sheet gives. They are enough here: a secret of 100 random bits cannot be guessed.

@@ -7,7 +7,7 @@ let invitation = window.specsLensInvite ?? "";
 
 const signInForm = ({ heading, words, problem, done }) => {
   const code = h("input", { id: "rate-code", type: "text", maxlength: "200", autocomplete: "off", spellcheck: "false",
-    autocapitalize: "characters", placeholder: "XXXXXXXX-XXXX-XXXX-XXXX-XXXX-XXXX", required: true,
+    autocapitalize: "characters", placeholder: "7Q0M4RZD-K3TW-9XAB-41HF-V8NE-2JCS", required: true,
     "aria-describedby": "rate-sign-problem" });
   const trouble = h("p", { class: "ra-note", id: "rate-sign-problem", role: "alert" });
   const go = h("button", { class: "ra-go", id: "rate-sign-in", type: "submit" }, "Sign in");

@@ -33,7 +33,7 @@ from specs_core.checkpoints import local_path, resolve
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 400  # for a busy machine; about 8 on an idle one
-STEP_MILLISECONDS = 60_000  # for a busy machine; on an idle one the first score takes some seconds
+STEP_MILLISECONDS = 180_000  # for a busy machine; on an idle one the first score takes some seconds
 OpenPage = Callable[..., Page]
 
 

@@ -107,9 +107,10 @@ def test_editing_is_off_before_a_curve_and_shows_the_units_once_there_is_one(
 
 
 def test_units_are_joined_split_and_moved_by_mouse_and_the_curve_follows(
-    open_page: OpenPage, drawn_image: Path, caption: str
+    open_page: OpenPage, rate: Rate, drawn_image: Path, caption: str
 ) -> None:
     page = open_page()
+    rate.be(page, "rater")
     score(page, drawn_image, caption)
     automatic, whole = units(page), page.locator("#headline .lens-big").inner_text()
     edit(page)

@@ -1,0 +1,69 @@
+"""What the parts of the Analyse page have in common: what is asked, what was read, what each part fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from annotations.analysis.table import AnalysisTable, BattleTable, Choice, UnitTable
+
+N_RESAMPLES: Final = 2000
+SEED: Final = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the page asks for.
+
+    Attributes:
+        choice: What of the ratings goes in.
+        question: The scale that metrics are held against, for example ``overall``.
+        metric: The metric of the plots of one metric, for example ``specs``.
+        coefficient: For example ``kendall_tau_b``.
+        level: ``pooled``, ``per_image``, ``per_image_zero``, ``per_system``, ``per_system_zero`` or
+            ``between_systems``.
+    """
+
+    choice: Choice
+    question: str
+    metric: str
+    coefficient: str
+    level: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read for the page; units and battles are read when a part asks for them, and kept.
+
+    Attributes:
+        asked: What the page asks for.
+        table: The rated captions.
+        units: Reads their units.
+        battles: Reads the battles.
+    """
+
+    asked: Asked
+    table: AnalysisTable
+    units: Callable[[], UnitTable]
+    battles: Callable[[], BattleTable]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the page, laid out already.
+
+    The page calls `show` whenever the ratings are read anew, in a thread of its own and after it has checked
+    who asks. Handlers of a part's own (a slider, a button) check that themselves: every endpoint can be
+    called by itself.
+
+    Attributes:
+        outputs: The components that it fills.
+        show: Values for them.
+        blank: Values for them while there is nothing to show.
+    """
+
+    outputs: Sequence[Any]
+    show: Callable[[Reading], tuple[Any, ...]]
+    blank: tuple[Any, ...]

@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 
 CHOSEN: Final = "#0072B2"
 GREY: Final = "#7f8899"
-PALE: Final = "#b4bac6"
+# Lets the page through, so that it is quieter than the others on a light page and on a dark one.
+PALE: Final = "rgba(127,136,153,.6)"
 INK: Final = "#667085"
 
 _FONT: Final = "system-ui, 'DejaVu Sans', sans-serif"

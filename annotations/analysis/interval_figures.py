@@ -73,7 +73,7 @@ def length_lines(buckets: Sequence[Bucket], *, coefficient: str, chosen: str) ->
     figure = figure_of(traces, uirevision="length", height=360)
     labels = [f"{_tokens(bucket)}<br>n = {bucket.n:,}<br>{bucket.n_groups:,} images" for bucket in buckets]
     figure.update_xaxes(
-        title_text="tokens of the caption",
+        title={"text": "tokens of the caption", "standoff": 12},
         tickvals=list(range(len(buckets))),
         ticktext=labels,
         range=[-0.5, len(buckets) - 0.5],
@@ -141,7 +141,7 @@ def forest(entries: Sequence[Entry], *, name: str, limits: tuple[float, float] |
         showgrid=False,
         showline=False,
     )
-    figure.update_xaxes(title_text=escape(name), **span(limits))
+    figure.update_xaxes(title_text=escape(name), **span(limits or _ends(entries)))
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     for at in range(1, len(entries)):
         before, here = entries[at - 1].cluster, entries[at].cluster
@@ -161,6 +161,8 @@ def _series(
         y=[each.value for each in found],
         name=escape(name),
         mode="lines+markers",
+        # First in the legend, though drawn last.
+        legendrank=1 if kind == "chosen" else 1000,
         line={
             "color": colour,
             "width": 2.5 if kind == "chosen" else 1.5,
@@ -194,6 +196,14 @@ def _interval(entry: Entry) -> str:
     if math.isnan(entry.low) or math.isnan(entry.high):
         return "(no interval)"
     return f"[{entry.low:.3f}, {entry.high:.3f}]"
+
+
+def _ends(entries: Sequence[Entry]) -> tuple[float, float]:
+    """Return the ends of an axis that holds zero and everything that is drawn."""
+    drawn = [0.0, *(at for entry in entries for at in (entry.value, entry.low, entry.high))]
+    known = [at for at in drawn if not math.isnan(at)]
+    low, high = min(known), max(known)
+    return (low, high) if high > low else (-1.0, 1.0)
 
 
 def _label(entry: Entry) -> str:

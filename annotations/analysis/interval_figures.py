@@ -31,7 +31,7 @@ class Entry:
         low: Lower end of the interval, or NaN.
         high: Upper end, or NaN.
         kind: ``chosen`` is blue, ``other`` dark grey, ``sentinel`` and ``ceiling`` pale grey.
-        cluster: Its rank group, from 1, or None.
+        cluster: Its rank group, or "".
     """
 
     name: str
@@ -39,7 +39,7 @@ class Entry:
     low: float
     high: float
     kind: Literal["chosen", "other", "sentinel", "ceiling"] = "other"
-    cluster: int | None = None
+    cluster: str = ""
 
 
 def kind_of(name: str, chosen: str) -> Literal["chosen", "other", "sentinel"]:
@@ -97,7 +97,7 @@ def strengths(ranking: Ranking) -> go.Figure:
             system.strength.low,
             system.strength.high,
             "chosen",
-            system.cluster,
+            "" if system.cluster is None else str(system.cluster),
         )
         for name, system in ranking.systems.items()
     ]
@@ -145,7 +145,7 @@ def forest(entries: Sequence[Entry], *, name: str, limits: tuple[float, float] |
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
     for at in range(1, len(entries)):
         before, here = entries[at - 1].cluster, entries[at].cluster
-        if before is not None and here is not None and before != here:
+        if before and here and before != here:
             figure.add_hline(y=at - 0.5, line={"color": PALE, "width": 1, "dash": "dot"})
     return figure
 
@@ -210,7 +210,7 @@ def _label(entry: Entry) -> str:
     name = entry.name
     if len(name) > _LONGEST_NAME:
         name = name[: _LONGEST_NAME - 1] + "…"
-    group = "" if entry.cluster is None else f"  {entry.cluster}"
+    group = f"  {entry.cluster}" if entry.cluster else ""
     return escape(name) + group
 
 

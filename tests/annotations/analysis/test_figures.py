@@ -118,13 +118,13 @@ def test_forest_when_a_percentile_interval_misses_its_value_draws_the_interval_i
 
 def test_forest_when_rank_groups_change_draws_a_line_between_and_names_them():
     entries = [
-        Entry("specs", 0.5, 0.4, 0.6, "chosen", 1),
-        Entry("clip", 0.4, 0.3, 0.5, "other", 1),
-        Entry("random", 0.0, math.nan, math.nan, "sentinel", 2),
+        Entry("specs", 0.5, 0.4, 0.6, "chosen", "A"),
+        Entry("clip", 0.4, 0.3, 0.5, "other", "A"),
+        Entry("random", 0.0, math.nan, math.nan, "sentinel", "B"),
     ]
     figure = forest(entries, name="pearson_r")
     marks = [trace for trace in figure.data if trace.mode == "markers"]
     assert [mark.marker.color for mark in marks] == [CHOSEN, INK, PALE]
     assert marks[2].customdata[0][1] == "(no interval)"
     assert [shape.y0 for shape in figure.layout.shapes if shape.line.dash == "dot"] == [1.5]
-    assert figure.layout.yaxis.ticktext == ("specs  1", "clip  1", "random  2")
+    assert figure.layout.yaxis.ticktext == ("specs  A", "clip  A", "random  B")

@@ -187,7 +187,9 @@ def document(*, title: str, body: str, library: str) -> str:
         body: HTML.
         library: The text of plotly.js.
     """
-    style, script = (_HERE.joinpath(f"report.{ending}").read_text(encoding="utf-8") for ending in ("css", "js"))
+    style, script = (
+        _HERE.joinpath(f"report.{ending}").read_text(encoding="utf-8") for ending in ("css", "js")
+    )
     hashes = " ".join(f"'sha256-{_digest(each)}'" for each in (library, script))
     # Plotly writes styles of its own while it runs, so those are let through; no style can fetch anything.
     policy = (

@@ -2,7 +2,7 @@
 
 With --scores the scores of several metrics of all these captions are imported too, twice.
 
-Run: python benchmarks/rating_import.py [--images 20000] [--captions 5] [--scores 5] [--database URL] [--slow 500]
+Run: python benchmarks/rating_import.py [--images 20000] [--captions 5] [--scores 5] [--database URL]
 """
 
 import argparse

@@ -4,12 +4,13 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from annotations.audit import record_act
 from annotations.campaigns import clean_campaign_name, find_campaign
@@ -27,9 +28,16 @@ _TABLES: Final = """
 CREATE TABLE items (name TEXT, item_id TEXT, is_own INTEGER, kind TEXT);
 CREATE TABLE models (number INTEGER PRIMARY KEY, model TEXT, sha256 TEXT, UNIQUE (model, sha256));
 CREATE TABLE scores (item_id TEXT, metric TEXT, sha256 TEXT, model INTEGER, score REAL,
-    PRIMARY KEY (item_id, metric, sha256)) WITHOUT ROWID;
+    is_changed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (item_id, metric, sha256)) WITHOUT ROWID;
 CREATE TABLE refusals (number INTEGER, file TEXT, reason TEXT);
 """
+_COLUMNS: Final = ("item_id", "metric", "model_sha256", "model", "score", "is_changed")
+_PART: Final = f"""
+SELECT item_id, metric, scores.sha256, models.model, score, is_changed
+FROM scores JOIN models ON models.number = scores.model
+WHERE (item_id, metric, scores.sha256) > (?, ?, ?) ORDER BY item_id, metric, scores.sha256 LIMIT {_AT_ONCE}
+"""
+_Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +216,7 @@ class _Spool:
             self.connection.execute("INSERT INTO models VALUES (?, ?, ?)", (number, *key))
         place = (item_id, score.metric, score.model_sha256)
         added = self.connection.execute(
-            "INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?, ?)", (*place, number, score.score)
+            "INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?, ?, 0)", (*place, number, score.score)
         )
         if added.rowcount:
             return True
@@ -234,15 +242,18 @@ class _Spool:
         """Return how many rows one of the tables has."""
         return int(self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
+    def settle(self, needless: list[_Key], changed: list[_Key]) -> None:
+        """Forget scores that need not be written, and note which of the others replace one."""
+        key = "WHERE item_id = ? AND metric = ? AND sha256 = ?"
+        self.connection.executemany(f"DELETE FROM scores {key}", needless)
+        self.connection.executemany(f"UPDATE scores SET is_changed = 1 {key}", changed)
+
     def parts(self) -> Iterator[list[dict[str, Any]]]:
-        """Yield the scores in the order of their keys, some at a time."""
-        rows = self.connection.execute(
-            "SELECT item_id, metric, scores.sha256, models.model, score FROM scores "
-            "JOIN models ON models.number = scores.model ORDER BY item_id, metric, scores.sha256"
-        )
-        names = ("item_id", "metric", "model_sha256", "model", "score")
-        while part := rows.fetchmany(_AT_ONCE):
-            yield [dict(zip(names, row, strict=True)) for row in part]
+        """Yield the scores in the order of their keys, some at a time; what came may be settled meanwhile."""
+        last: tuple[str, ...] = ("", "", "")
+        while part := self.connection.execute(_PART, last).fetchall():
+            last = part[-1][:3]
+            yield [dict(zip(_COLUMNS, row, strict=True)) for row in part]
 
 
 def _gather(spool: _Spool, path: Path, plan: ScoresPlan) -> tuple[int, dict[str, int], int]:
@@ -273,36 +284,58 @@ def _gather(spool: _Spool, path: Path, plan: ScoresPlan) -> tuple[int, dict[str,
     return read, dict(missing), repeated
 
 
-def _write(engine: Engine, spool: _Spool, plan: ScoresPlan, campaign_id: str, file: str) -> WrittenScores:
-    now = timestamp()
+def _compare(engine: Engine, spool: _Spool) -> WrittenScores:
+    """Take away what need not be written; all that lasts is done before anybody has to wait for it."""
     counts: Counter[str] = Counter()
     difference = 0.0
-    with writing(engine) as connection:
+    with reading(engine) as connection:
         for part in spool.parts():
             stored = _stored(connection, part)
-            new, changed = [], []
+            needless, changed = [], []
             for row in part:
-                before = stored.get((row["item_id"], row["metric"], row["model_sha256"]))
+                key = (row["item_id"], row["metric"], row["model_sha256"])
+                before = stored.get(key)
                 if before is None:
-                    # Of no cut: the app scores a caption itself where it needs the curve.
-                    new.append(row | {"segmenter_version": None, "created_at": now})
+                    counts["added"] += 1
                 elif before.segmenter_version is not None:
                     counts["kept"] += 1
                     difference = max(difference, abs(before.score - row["score"]))
+                    needless.append(key)
                 elif (before.score, before.model) == (row["score"], row["model"]):
                     counts["already"] += 1
+                    needless.append(key)
                 else:
-                    changed.append({f"new_{name}": value for name, value in row.items()} | {"new_at": now})
-            if new:
-                # With RETURNING many rows go to a server in one statement.
-                connection.execute(insert(scores).returning(scores.c.item_id), new).close()
-            if changed:
-                connection.execute(_REPLACE, changed)
-            counts["added"] += len(new)
-            counts["changed"] += len(changed)
-        done = {"file": file, **counts}
-        record_act(connection, plan.actor, "import scores", campaign_id, done)
+                    counts["changed"] += 1
+                    changed.append(key)
+            spool.settle(needless, changed)
     return WrittenScores(**counts, difference=difference)
+
+
+def _write(engine: Engine, spool: _Spool, plan: ScoresPlan, campaign_id: str, file: str) -> WrittenScores:
+    written = _compare(engine, spool)
+    now = timestamp()
+    is_sqlite = engine.dialect.name == "sqlite"
+    # What the app has stored since the comparison is as good, and stays.
+    add: Any = sqlite.insert(scores) if is_sqlite else postgresql.insert(scores)
+    add = add.on_conflict_do_nothing()
+    if not is_sqlite:
+        # With RETURNING many rows go to a server in one statement.
+        add = add.returning(scores.c.item_id)
+    with writing(engine) as connection:
+        for part in spool.parts():
+            new: list[dict[str, Any]] = []
+            changed: list[dict[str, Any]] = []
+            for row in part:
+                (changed if row.pop("is_changed") else new).append(row)
+            if new:
+                # Of no cut: the app scores a caption itself where it needs the curve.
+                more = {"segmenter_version": None, "created_at": now}
+                connection.execute(add, [row | more for row in new]).close()
+            if changed:
+                renamed = [{f"new_{name}": value for name, value in row.items()} for row in changed]
+                connection.execute(_REPLACE, [row | {"new_at": now} for row in renamed])
+        record_act(connection, plan.actor, "import scores", campaign_id, {"file": file} | asdict(written))
+    return written
 
 
 _REPLACE: Final = (

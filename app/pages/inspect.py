@@ -245,21 +245,19 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     def open_settings(own: bool, event: gr.EventData) -> tuple[Any, ...]:
         with shown_on_page():
             chosen = read_settings(context, event._data)
-            own = own or chosen.threshold is not None
             start, note = starting(chosen.model, own)
+        names_one = chosen.threshold is not None
         # Gradio has no value that leaves a component as it is in the midst of others but an empty update.
-        return (
-            *(
-                gr.update() if value is None else gr.update(value=value)
-                for value in (chosen.model, chosen.segmenter)
-            ),
-            start if chosen.threshold is None else gr.update(value=chosen.threshold),
-            note,
-            own,
+        model_and_cut = (
+            gr.update() if value is None else gr.update(value=value)
+            for value in (chosen.model, chosen.segmenter)
         )
+        cut = gr.update(value=chosen.threshold) if names_one else start
+        return (*model_and_cut, cut, note, True if names_one else gr.skip())
 
-    def open_address(own: bool, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
-        settings = open_settings(own, event)
+    def open_address(event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        # Where the address names no threshold, the scoring that follows finds the one to start at.
+        settings = open_settings(True, event)
         with shown_on_page():
             named, picture = open_item(context, event._data, account_of_request(context, request))
         return (named, picture, named.caption, *settings)
@@ -322,7 +320,8 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     model.change(tell_model, [model, is_own], [model_note, chip, threshold, threshold_note], **quick)
     settings: list[Any] = [model, segmenter, threshold, threshold_note, is_own]
     lines.settings.ask(open_settings, is_own, settings, **quick)
-    score_on(lines.open.ask(open_address, is_own, [opened, image, caption, *settings], **quick).success)
+    address = [opened, image, caption, *settings]
+    score_on(lines.open.ask(open_address, None, address, **quick).success)
     score_on(switch_button.click(switch_to_specs, None, model, **model_work).success)
     if examples is not None:
         score_on(examples.choose(use_example, None, [image, caption], **quick).success)

@@ -1,6 +1,6 @@
 // Draws the figures, in the colours of the reader's scheme, and again where that changes or the page is printed.
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const COLOURS = { "#0072B2": "#56B4E9", "#009E73": "#2fbf94", "#667085": "#9aa3b5" };
+const COLOURS = { "#0072B2": "#56B4E9", "#009E73": "#2fbf94", "#A23E78": "#e29ac4", "#667085": "#9aa3b5" };
 const PRINTED_WIDTH = 660;
 const plots = [...document.querySelectorAll(".plot")];
 const texts = new Map(plots.map((plot) => [plot, document.getElementById(`${plot.id}-data`).textContent]));

@@ -1,9 +1,9 @@
 """The sections of the report on verdicts and battles."""
 
 from annotations.analysis.battles import BattlePart, BattleRow
-from annotations.analysis.dip_figures import delta_histogram, threshold_lines
 from annotations.analysis.dips import Calibration, DipPart
 from annotations.analysis.figures import strengths
+from annotations.analysis.figures_dips import delta_figure, precision_recall_figure, threshold_figure
 from annotations.analysis.report_html import (
     Html,
     count,
@@ -71,12 +71,23 @@ def dip_section(part: DipPart | None, promise: Calibration | None) -> Html:
             for way, found in part.ways.items()
             if way != of.unsure
         ),
-        heading(Html(f"{term('precision')}, {term('recall')} and {term('f1')} at every threshold")),
-        plot("thresholds", threshold_lines(part.grid, threshold=of.threshold), "What each threshold gives"),
-        heading(Html(f"How {term('delta', 'deltas')} lie")),
-        plot("deltas", delta_histogram(part.deltas), "Histogram of deltas by the majority"),
+        _drawn(part),
         folded("What the figures rest on", table(("what", "number"), left_out)),
         _promise(promise) if promise is not None else Html(),
+    )
+
+
+def _drawn(part: DipPart) -> Html:
+    if not part.detection.n_units:
+        return Html()
+    thresholds = plot("thresholds", threshold_figure(part), "Precision and recall at every threshold")
+    curve = plot("tradeoff", precision_recall_figure(part), "Precision against recall")
+    deltas = plot("deltas", delta_figure(part), "Histogram of deltas by what the majority says")
+    every = heading(Html(f"{term('precision')} and {term('recall')} at every threshold"))
+    spread = heading(Html(f"How {term('delta', 'deltas')} lie"))
+    return Html(
+        f'{every}{thresholds}<div class="pair"><div>{heading("One against the other")}{curve}</div>'
+        f"<div>{spread}{deltas}</div></div>"
     )
 
 

@@ -233,7 +233,7 @@ def test_page_when_scores_record_how_they_were_made_shows_it():
 
 def test_page_data_of_figures_is_json_that_holds_no_tag(page):
     data = re.findall(r'<script type="application/json" id="[\w-]+">(.*?)</script>', page, flags=re.DOTALL)
-    assert len(data) == 9
+    assert len(data) == 10
     for each in data:
         assert "<" not in each
         assert {"data", "layout"} <= json.loads(each).keys()

@@ -5,7 +5,7 @@ In comments: K thresholds or bins, U units.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
 import numpy as np
@@ -160,22 +160,30 @@ def dip_part(
     return DipPart(
         detection=ways[unsure],
         ways=ways,
-        grid=threshold_grid(
-            units.delta[kept],
-            labels[kept],
-            images=[units.image[row] for row in np.flatnonzero(kept).tolist()],
-            weights=weight[kept],
-            marks=(threshold, *marks),
-            n_resamples=n_resamples,
-            confidence=confidence,
-            seed=seed,
-        ),
+        grid=_grid(units, ways[unsure], weights, (threshold, *marks)),
         sweep=thinned(whole),
         n_sweep=len(whole.threshold),
         deltas=_histogram(units.delta[kept], labels[kept]),
         n_units=len(units),
         n_stale=units.n_stale,
     )
+
+
+def with_marks(
+    part: DipPart, units: UnitTable, *, marks: Iterable[float], weights: ArrayLike | None = None
+) -> DipPart:
+    """Return a part whose grid also holds further thresholds; all else of it stays.
+
+    Args:
+        part: From `dip_part`.
+        units: What it was made of.
+        marks: The thresholds; the grid loses those that were marked before.
+        weights: As `dip_part` was given them.
+
+    Raises:
+        InvalidScoresError: If a mark is not finite.
+    """
+    return replace(part, grid=_grid(units, part.detection, weights, (part.detection.threshold, *marks)))
 
 
 def calibration(
@@ -320,6 +328,25 @@ def as_record(part: DipPart) -> dict[str, Any]:
         }
     )
     return record
+
+
+def _grid(
+    units: UnitTable, like: Detection, weights: ArrayLike | None, marks: Iterable[float]
+) -> ThresholdGrid:
+    """Compute the grid that goes with a detection: its way of counting, its resamples."""
+    labels = unit_labels(units.verdicts, unsure=like.unsure).hallucinated
+    rows = np.flatnonzero(~np.isnan(labels) & ~np.isnan(units.delta))
+    weight = np.ones(len(units)) if weights is None else np.asarray(weights, dtype=np.float64)
+    return threshold_grid(
+        units.delta[rows],
+        labels[rows],
+        images=[units.image[row] for row in rows.tolist()],
+        weights=weight[rows],
+        marks=marks,
+        n_resamples=like.n_resamples,
+        confidence=like.confidence,
+        seed=like.seed,
+    )
 
 
 def _listed(arrays: Any) -> dict[str, list[float]]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotations.analysis.dips import WAYS, as_record, calibration, dip_part
+from annotations.analysis.dips import WAYS, as_record, calibration, dip_part, with_marks
 from annotations.analysis.table import UnitTable
 from annotations.analysis.threshold_grid import HIGHEST, STEP, thinned
 from annotations.conformal import images_needed, split_images
@@ -304,3 +304,13 @@ def test_unsure_counts_in_the_calibration_as_asked():
     assert calibration(units).n_images == 0
     assert not math.isnan(calibration(units, unsure="hallucinated").threshold)
     assert math.isnan(calibration(units, unsure="supported").threshold)
+
+
+def test_grid_with_further_marks_has_the_same_intervals_at_the_others():
+    units = drawn(20)
+    part = dip_part(units, threshold=0.01, marks=[0.0111], n_resamples=50, n_resamples_others=0)
+    marked = with_marks(part, units, marks=[0.0222222])
+    assert marked.detection is part.detection
+    assert marked.grid.at(0.0222222).threshold == 0.0222222
+    assert 0.0111 not in marked.grid.threshold
+    assert marked.grid.at(0.02).precision == part.grid.at(0.02).precision

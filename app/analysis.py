@@ -107,8 +107,8 @@ class Readings:
         later = Kept(2)
         return Tables(
             table,
-            units=lambda: later.once("units", lambda: read_units(self._engine, table)),
-            battles=lambda: later.once("battles", lambda: read_battles(self._engine, table)),
+            units=lambda: later.once("units", lambda: read_units(self._engine, table, choice)),
+            battles=lambda: later.once("battles", lambda: read_battles(self._engine, table, choice)),
         )
 
 

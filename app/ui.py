@@ -34,6 +34,8 @@ _STYLES = (
     "analyse.css",
     "analyse_form.css",
     "analyse_parts.css",
+    "analyse_dips.css",
+    "analyse_people.css",
     "admin.css",
     "admin_tables.css",
 )

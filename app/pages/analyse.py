@@ -15,7 +15,15 @@ from app.analysis import Shown, Tables, reading_of, shown_of, unscored_items
 from app.analysis_choice import read_asked
 from app.analysis_routes import ROLES
 from app.answers import FormError
-from app.pages import analyse_agreement, analyse_battles, analyse_lengths, analyse_scatter
+from app.pages import (
+    analyse_agreement,
+    analyse_battles,
+    analyse_dips,
+    analyse_lengths,
+    analyse_next,
+    analyse_people,
+    analyse_scatter,
+)
 from app.pages.analyse_scoring import score_the_rest
 from app.pages.analyse_turn import Turn
 from app.pages.hosts import script
@@ -82,9 +90,13 @@ def _by_statistic(asked: Asked) -> tuple[object, ...]:
     return (*_by_question(asked), asked.coefficient)
 
 
+# In the order in which they stand and are filled.
 _PARTS: Final = (
-    ("battles", analyse_battles.build, _by_choice),
+    ("dips", analyse_dips.build, _by_choice),
     ("lengths", analyse_lengths.build, _by_statistic),
+    ("battles", analyse_battles.build, _by_choice),
+    ("people", analyse_people.build, _by_question),
+    ("what to rate next", analyse_next.build, _by_question),
 )
 
 
@@ -160,7 +172,7 @@ def _mount(
     build_part: Callable[[AppContext], Part],
     needs: Callable[[Asked], tuple[object, ...]],
 ) -> _Mounted:
-    with gr.Column(elem_id=f"analyse-part-{name}", elem_classes="an-part"):
+    with gr.Column(elem_id=f"analyse-part-{name.split()[-1]}", elem_classes="an-part"):
         note = gr.HTML("", elem_classes="ra-root an-part-note", js_on_load=None, apply_default_css=False)
         return _Mounted(name, build_part(context), needs, note, gr.State(None))
 

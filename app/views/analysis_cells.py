@@ -1,0 +1,40 @@
+"""Small pieces of the tables on the Analyse page: numbers, intervals, and what a pointer tells of them."""
+
+from __future__ import annotations
+
+import html
+import math
+
+from app.views.analysis import interval_bar
+
+__all__ = ["cell", "interval_bar", "interval_text", "signed", "tip"]
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Return a number with a real minus, none before zero; a dash where there is no number."""
+    if math.isnan(value):
+        return "—"
+    return f"{'−' if round(value, digits) < 0 else ''}{abs(value):.{digits}f}"
+
+
+def interval_text(low: float, high: float) -> str:
+    """Return both ends of an interval, or a dash where there is none."""
+    return "—" if math.isnan(low) or math.isnan(high) else f"{signed(low)} to {signed(high)}"
+
+
+def tip(text: str) -> str:
+    """Return the attributes of an element that tells more at the pointer and at the keyboard."""
+    return f' tabindex="0" class="an-tip" title="{html.escape(text, quote=True)}"'
+
+
+def cell(shown: str, told: str, *, shade: float = 0.0, reach: bool = True) -> str:
+    """Return a cell of a table whose colour repeats what its text says.
+
+    Args:
+        shown: The text.
+        told: What a pointer tells.
+        shade: How dark it is, from 0 to 1.
+        reach: Whether the keyboard reaches it; not where another cell says the same.
+    """
+    attributes = tip(told) if reach else f' title="{html.escape(told, quote=True)}"'
+    return f'<td style="--shade:{min(1.0, shade):.2f}"><span{attributes}>{html.escape(shown)}</span></td>'

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import html
 import math
+from typing import Final
 
-from app.views.analysis import interval_bar
+from app.views import analysis_numbers
+from app.views.analysis_numbers import Axis, signed, tip
 
 __all__ = ["cell", "interval_bar", "interval_text", "signed", "tip"]
 
-
-def signed(value: float, digits: int = 2) -> str:
-    """Return a number with a real minus, none before zero; a dash where there is no number."""
-    if math.isnan(value):
-        return "—"
-    return f"{'−' if round(value, digits) < 0 else ''}{abs(value):.{digits}f}"
+_COEFFICIENTS: Final = Axis(-1.0, 1.0, (-1.0, 0.0, 1.0))
 
 
 def interval_text(low: float, high: float) -> str:
@@ -22,9 +19,9 @@ def interval_text(low: float, high: float) -> str:
     return "—" if math.isnan(low) or math.isnan(high) else f"{signed(low)} to {signed(high)}"
 
 
-def tip(text: str) -> str:
-    """Return the attributes of an element that tells more at the pointer and at the keyboard."""
-    return f' tabindex="0" class="an-tip" title="{html.escape(text, quote=True)}"'
+def interval_bar(value: float, low: float, high: float) -> str:
+    """Draw a value and its interval on a line from -1 to 1, as SVG; the numbers beside it say the same."""
+    return analysis_numbers.interval_bar(value, low, high, _COEFFICIENTS)
 
 
 def cell(shown: str, told: str, *, shade: float = 0.0, reach: bool = True) -> str:
@@ -36,5 +33,5 @@ def cell(shown: str, told: str, *, shade: float = 0.0, reach: bool = True) -> st
         shade: How dark it is, from 0 to 1.
         reach: Whether the keyboard reaches it; not where another cell says the same.
     """
-    attributes = tip(told) if reach else f' title="{html.escape(told, quote=True)}"'
+    attributes = tip(told) if reach else f' data-tip="{html.escape(told)}"'
     return f'<td style="--shade:{min(1.0, shade):.2f}"><span{attributes}>{html.escape(shown)}</span></td>'

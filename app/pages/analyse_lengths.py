@@ -50,7 +50,7 @@ def build(_context: AppContext) -> Part:
         figure = length_lines(part.buckets, coefficient=part.coefficient, chosen=asked.metric)
         return gr.Column(visible=True), gr.Plot(value=figure, visible=bool(part.buckets)), lengths_view(part)
 
-    blank = (gr.Column(visible=False), None, "")
+    blank = (gr.update(visible=False), None, "")
     return Part(outputs=[card, plot, body], show=show, blank=blank)
 
 

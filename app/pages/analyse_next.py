@@ -114,7 +114,8 @@ def build(context: AppContext) -> Part:
             "",
         )
 
-    blank = (gr.Column(visible=False), gr.Dropdown(choices=[], value=None), "", None, "")
+    # A component that is made here would be laid out here.
+    blank = (gr.update(visible=False), gr.update(choices=[], value=None), "", None, "")
     # The order goes back to the first one, which is what is listed.
     return Part(
         outputs=[card, campaign, listed, against, told, order],

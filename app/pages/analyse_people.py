@@ -25,7 +25,7 @@ def build(_context: AppContext) -> Part:
         found = report_of(reading, n_resamples=N_RESAMPLES)
         return gr.Column(visible=True), people_view(found, question=reading.asked.question)
 
-    return Part(outputs=[card, body], show=show, blank=(gr.Column(visible=False), ""))
+    return Part(outputs=[card, body], show=show, blank=(gr.update(visible=False), ""))
 
 
 def report_of(reading: Reading, *, n_resamples: int) -> PeopleReport:

@@ -32,6 +32,7 @@ _STYLES = (
     "rate_parts.css",
     "rate.css",
     "analyse.css",
+    "analyse_dips.css",
     "admin.css",
     "admin_tables.css",
 )

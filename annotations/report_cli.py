@@ -167,10 +167,9 @@ def _report(options: argparse.Namespace) -> int:
 def _write(
     targets: Sequence[Path], tables: "ReportTables", question: str | None, how: "ReportOptions"
 ) -> None:
-    from annotations.analysis.report import analysis_report
-    from annotations.analysis.report_files import report_texts
+    from annotations.analysis.report_files import make_report
 
-    report = analysis_report(
+    texts = make_report(
         tables.table,
         tables.units,
         tables.battles,
@@ -179,8 +178,6 @@ def _write(
         options=how,
         tell=_tell,
     )
-    _tell("page")
-    texts = report_texts(report)
     for target, text in zip(targets, (texts.html, texts.json, texts.csv), strict=True):
         # Line ends stay as they are made; those of the CSV file are the format's.
         target.write_text(text, encoding="utf-8", newline="")
@@ -263,8 +260,7 @@ def _from_store(options: argparse.Namespace) -> "ReportTables":
     )
     engine = open_database(database_of(options), must_exist=True)
     try:
-        source = ", ".join(options.campaign) or "all campaigns"
-        return read_report_tables(engine, filters, source=source, names=options.names, tell=_tell)
+        return read_report_tables(engine, filters, names=options.names, tell=_tell)
     finally:
         engine.dispose()
 

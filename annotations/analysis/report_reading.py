@@ -15,7 +15,7 @@ from annotations.analysis.unit_reading import read_units
 from annotations.campaigns import get_campaign
 from annotations.engine import reading
 from annotations.errors import UnknownRecordError
-from annotations.schema import items, raters
+from annotations.schema import campaigns, items, raters
 
 SHORTEST_HASH: Final = 6
 """Characters of a hash that are enough to name weights, if no other weights begin alike."""
@@ -70,7 +70,6 @@ def read_report_tables(
     engine: Engine,
     filters: Filters,
     *,
-    source: str,
     names: bool = False,
     tell: Callable[[str], None] = lambda step: None,
 ) -> ReportTables:
@@ -79,7 +78,6 @@ def read_report_tables(
     Args:
         engine: From `open_database`.
         filters: What goes in.
-        source: The store in words, for the report.
         names: Whether the filters name raters in the report; otherwise it says how many are chosen.
         tell: Called with the name of each step before it begins.
 
@@ -100,12 +98,7 @@ def read_report_tables(
     units = read_units(engine, table, choice)
     tell("fought battles")
     battles = read_battles(engine, table, choice)
-    origin = Origin(
-        source=source,
-        choice=in_words(filters, names=names),
-        settings=read_score_settings(engine, table),
-    )
-    return ReportTables(table, units, battles, origin)
+    return ReportTables(table, units, battles, origin_of(engine, table, choice, names=names))
 
 
 def choice_of(engine: Engine, filters: Filters) -> Choice:
@@ -115,7 +108,7 @@ def choice_of(engine: Engine, filters: Filters) -> Choice:
         UnknownRecordError: If there is no such campaign, rater or system.
         StorageError: If the database fails.
     """
-    campaigns = [get_campaign(engine, name).id for name in filters.campaigns]
+    chosen = [get_campaign(engine, name).id for name in filters.campaigns]
     with reading(engine) as connection:
         people = {row.name: row.id for row in connection.execute(select(raters.c.name, raters.c.id))}
         systems = set(connection.scalars(select(items.c.source).where(items.c.kind == "caption").distinct()))
@@ -125,7 +118,7 @@ def choice_of(engine: Engine, filters: Filters) -> Choice:
             listed = ", ".join(sorted(repr(name) for name in known)[:20]) or "none"
             raise UnknownRecordError(f"there is no {what} {missing[0]!r}; there are {listed}")
     return Choice(
-        campaigns=tuple(campaigns),
+        campaigns=tuple(chosen),
         raters=tuple(people[name] for name in filters.raters),
         systems=tuple(filters.systems),
         shortest=filters.shortest,
@@ -137,27 +130,44 @@ def choice_of(engine: Engine, filters: Filters) -> Choice:
     )
 
 
-def in_words(filters: Filters, *, names: bool) -> dict[str, str]:
-    """Return the filters that are set, each with its name, as the report shows them.
+def origin_of(
+    engine: Engine, table: AnalysisTable, choice: Choice, *, source: str = "", names: bool = False
+) -> Origin:
+    """Say where the tables of a report come from, and how the scores were made.
 
     Args:
-        filters: Any.
-        names: Whether raters are named.
+        engine: That they were read from.
+        table: The rated captions.
+        choice: The one that they were read with.
+        source: The store in words; the names of the campaigns, where not given.
+        names: Whether raters are named; otherwise it says how many are chosen.
+
+    Raises:
+        StorageError: If the database fails.
     """
-    systems = [system or "unknown" for system in filters.systems]
-    people = ", ".join(filters.raters) if names else f"{len(filters.raters):,} chosen"
+    with reading(engine) as connection:
+        campaign = {row.id: row.name for row in connection.execute(select(campaigns.c.id, campaigns.c.name))}
+        person = {row.id: row.name for row in connection.execute(select(raters.c.id, raters.c.name))}
+    people = f"{len(choice.raters):,} chosen"
+    if names:
+        people = ", ".join(person.get(rater, rater) for rater in choice.raters)
+    chosen = ", ".join(campaign.get(one, one) for one in choice.campaigns)
     said = {
-        "campaigns": ", ".join(filters.campaigns),
-        "raters": people if filters.raters else "",
-        "systems": ", ".join(systems),
-        "since": filters.since or "",
-        "until": filters.until or "",
-        "fewest tokens": "" if filters.shortest is None else f"{filters.shortest:g}",
-        "most tokens": "" if filters.longest is None else f"{filters.longest:g}",
-        "ratings": "given before the rater had seen the metric" if filters.blind_only else "",
-        "weights": filters.weights or "",
+        "campaigns": chosen,
+        "raters": people if choice.raters else "",
+        "systems": ", ".join(system or "unknown" for system in choice.systems),
+        "since": choice.since or "",
+        "until": choice.until or "",
+        "fewest tokens": "" if choice.shortest is None else f"{choice.shortest:g}",
+        "most tokens": "" if choice.longest is None else f"{choice.longest:g}",
+        "ratings": "given before the rater had seen the metric" if choice.blind_only else "",
+        "weights": choice.model_sha256 or "",
     }
-    return {name: value for name, value in said.items() if value}
+    return Origin(
+        source=source or chosen or "all campaigns",
+        choice={name: value for name, value in said.items() if value},
+        settings=read_score_settings(engine, table),
+    )
 
 
 def _weights(table: AnalysisTable, wanted: str) -> str:

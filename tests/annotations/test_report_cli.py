@@ -177,6 +177,7 @@ def test_report_when_narrowed_is_of_what_was_chosen_and_says_so(store, database_
     assert record["data"]["n_items"] == 15
     assert record["data"]["n_ratings"] == 15
     assert record["choice"] == {"raters": "Ada", "systems": "a", "since": "2000-01-01"}
+    assert record["source"] == "all campaigns"
     assert "<dt>raters</dt><dd>Ada</dd>" in page
 
 

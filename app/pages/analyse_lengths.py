@@ -50,7 +50,9 @@ def build(_context: AppContext) -> Part:
         )
         if not part.n_items:
             return gr.Column(visible=True), gr.Plot(visible=False), _line(part.notices)
-        figure = length_lines(_uncrowded(part, asked.metric), coefficient=part.coefficient, chosen=asked.metric)
+        figure = length_lines(
+            _uncrowded(part, asked.metric), coefficient=part.coefficient, chosen=asked.metric
+        )
         return gr.Column(visible=True), gr.Plot(value=figure, visible=bool(part.buckets)), lengths_view(part)
 
     blank = (gr.update(visible=False), None, "")

@@ -51,7 +51,9 @@ def test_every_coefficient_at_every_level_recovers_the_truth(large):
                 continue  # what is left between systems is noise, however many images there are
             found = rows[name].values[coefficient][level].value
             expected = truth(PROCESS, name, coefficient, level)
-            assert found == pytest.approx(expected, abs=0.03), (name, coefficient, level)
+            # Four means of 1,000 captions, which differ by .2, are each off by .03.
+            within = 0.15 if level == "between_systems" else 0.03
+            assert found == pytest.approx(expected, abs=within), (name, coefficient, level)
     inverse = rows["specs"].values["inverse_r_squared"]["pooled"].value
     assert inverse == pytest.approx(1 / truth(PROCESS, "specs", "pearson_r", "pooled") ** 2, rel=0.05)
 

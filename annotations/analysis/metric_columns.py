@@ -134,6 +134,16 @@ def weights_to_choose(rows: ScoreRows, kept: Flags) -> tuple[Weights, ...]:
     return tuple(sorted(found, key=lambda one: (-one.captions, one.model, one.sha256)))
 
 
+def chosen_weights(models: Sequence[Weights], sha256: str | None) -> Weights | None:
+    """Return the weights that are asked for, otherwise those that come first, or None where there are none.
+
+    Args:
+        models: From `weights_to_choose`.
+        sha256: Of the weights that are asked for, or None.
+    """
+    return next((one for one in models if one.sha256 == sha256), models[0] if models else None)
+
+
 def _pairs(sha256: str) -> list[Source]:
     return [(metric, sha256) for metric in _OF_WEIGHTS]
 

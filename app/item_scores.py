@@ -88,8 +88,13 @@ def stored_curve(context: AppContext, item_id: str) -> dict[str, Any] | None:
     return find_curve(context.engine, item_id, metric=METRIC, preferred_model=default)
 
 
-def curve_view(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the Rate page shows of a curve's record."""
+def curve_view(record: Mapping[str, Any], *, threshold: float = 0.0) -> dict[str, Any]:
+    """Return what the Rate page shows of a curve's record.
+
+    Args:
+        record: From `specs_core.curve.curve_record`.
+        threshold: A dip is a delta below minus this, in cosine.
+    """
     units = record["units"]
     if record["score"] is None:
         return {
@@ -100,5 +105,6 @@ def curve_view(record: Mapping[str, Any]) -> dict[str, Any]:
         "score": record["score"],
         "similarity": [unit["similarity"] for unit in units],
         "delta": [unit["delta"] for unit in units],
-        "dip": [unit["dip"] for unit in units],
+        "dip": [unit["delta"] is not None and unit["delta"] < -threshold for unit in units],
+        "threshold": threshold,
     }

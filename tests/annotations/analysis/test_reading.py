@@ -201,7 +201,6 @@ def test_scores_without_weights_are_columns_of_their_own_and_told_apart(engine, 
         f"bleu ({cut}, 33333333)",
         f"bleu ({cut}, 44444444)",
         "chrf",
-        "unit_count (own)",
         "unit_count",
         "random",
     ]
@@ -228,7 +227,7 @@ def test_cosine_of_its_own_row_comes_before_the_similarity(engine, make_item, ra
     assert read_table(engine).metrics["cosine"].tolist() == [0.1, 0.3]
 
 
-def test_caption_that_is_not_cut_has_no_number_of_units(engine, make_item, rate):
+def test_caption_that_is_not_cut_has_no_number_of_units_but_a_stored_one(engine, make_item, rate, score):
     # What is cut later can be rated before only by hand.
     item_id, cut = make_item(), make_item()
     rate(item_id)
@@ -236,6 +235,9 @@ def test_caption_that_is_not_cut_has_no_number_of_units(engine, make_item, rate)
     with writing(engine) as connection:
         connection.execute(update(items).where(items.c.id == item_id).values(segmenter_version=""))
     np.testing.assert_array_equal(read_table(engine).metrics["unit_count"], [math.nan, 3])
+    for one in (item_id, cut):
+        score(one, 7, metric="unit_count", model="own", model_sha256="5" * 64)
+    assert read_table(engine).metrics["unit_count"].tolist() == [7, 3]
 
 
 def test_random_sentinel_is_the_one_of_the_command_metrics(engine, make_item, rate):

@@ -1,5 +1,7 @@
 """What waits for a score, and many scores stored at once."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import update
 
@@ -22,14 +24,16 @@ from annotations.scores import load_curve
 
 SHA = "a" * 64
 OF = {"metric": "specs", "model_sha256": SHA}
+WANTED = {"metrics": ("specs",), "model_sha256": SHA}
 
 
 def waiting(engine, limit=100, **options):
-    return [one.item_id for one in waiting_items(engine, limit=limit, **OF, **options)]
+    return [one.item_id for one in waiting_items(engine, limit=limit, **WANTED, **options)]
 
 
 def save(engine, *found, failed=(), model_sha256=SHA):
-    return save_many_scores(engine, found, failed, metric="specs", model="scenes", model_sha256=model_sha256)
+    ids = save_many_scores(engine, found, failed, metric="specs", model="scenes", model_sha256=model_sha256)
+    return len(ids)
 
 
 def set_of(engine, item_id, **values):
@@ -62,7 +66,7 @@ def test_waiting_items_read_in_parts_are_all_of_them_once(engine, make_item):
         # Times that are equal must not hide anything: an import writes many items in one moment.
         connection.execute(update(items).values(created_at="2026-01-31T09:05:00.000000Z"))
     found, last = [], None
-    while part := waiting_items(engine, limit=3, after=last, **OF):
+    while part := waiting_items(engine, limit=3, after=last, **WANTED):
         found += [one.item_id for one in part]
         last = part[-1]
     assert found == sorted(expected)
@@ -75,7 +79,7 @@ def test_scores_saved_are_read_back_and_no_longer_waiting(engine, make_item):
     assert waiting(engine) == []
     assert load_curve(engine, first, **OF) == curve
     assert count_scores(engine, **OF) == QueueCounts(scored=2, waiting=0, failed=0)
-    assert waiting_items(engine, metric="specs", model_sha256="b" * 64, limit=9), "of other weights"
+    assert waiting_items(engine, metrics=["specs"], model_sha256="b" * 64, limit=9), "of other weights"
 
 
 def test_a_score_of_units_that_were_cut_anew_meanwhile_is_not_stored(engine, make_item):
@@ -102,11 +106,11 @@ def test_a_failure_is_kept_with_its_reason_until_somebody_asks_for_another_try(e
     failure = Failure(bad, "test-1", "The image is damaged.")
     assert save(engine, NewScore(good, "test-1", 0.7), failed=[failure]) == 1
     assert waiting(engine) == []
-    assert failures(engine, **OF) == (failure,)
+    assert failures(engine, **OF) == (replace(failure, metric="specs"),)
     assert count_scores(engine, **OF) == QueueCounts(scored=1, waiting=0, failed=1)
     save(engine, failed=[Failure(bad, "test-1", "Still damaged.")])
     assert [one.reason for one in failures(engine, **OF)] == ["Still damaged."]
-    assert try_again(engine, **OF) == 1
+    assert try_again(engine, **WANTED) == 1
     assert waiting(engine) == [bad]
     save(engine, failed=[failure])
     save(engine, NewScore(bad, "test-1", 0.2))

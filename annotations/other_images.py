@@ -43,25 +43,29 @@ def other_images(
     Raises:
         StorageError: If the database fails.
     """
-    found: dict[tuple[str, str], tuple[OtherImage, ...]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     with reading(engine) as connection:
         for campaign_id, image_id in dict.fromkeys(places):
+            # On the index of items by campaign and image, whatever the number of images.
             of_campaign = (
-                select(images.c.id, images.c.created_at)
+                select(items.c.image_id)
                 .distinct()
-                .join(items, items.c.image_id == images.c.id)
                 .where(
                     items.c.campaign_id == campaign_id,
                     items.c.deleted_at.is_(None),
                     items.c.kind == "caption",
                     items.c.role.in_(("regular", "gold")),
                 )
-                .order_by(images.c.id)
+                .order_by(items.c.image_id)
             )
-            rows: list[OtherImage] = []
+            others = found[campaign_id, image_id] = []
             for part in (items.c.image_id > image_id, items.c.image_id < image_id):
-                if len(rows) < limit:
-                    query = of_campaign.where(part).limit(limit - len(rows))
-                    rows += [OtherImage(*row) for row in connection.execute(query)]
-            found[campaign_id, image_id] = tuple(rows)
-    return found
+                if len(others) < limit:
+                    others += connection.scalars(of_campaign.where(part).limit(limit - len(others)))
+        every = {image_id for others in found.values() for image_id in others}
+        query = select(images.c.id, images.c.created_at).where(images.c.id.in_(every))
+        added = {row.id: row.created_at for row in connection.execute(query)}
+    return {
+        place: tuple(OtherImage(image_id, added[image_id]) for image_id in others)
+        for place, others in found.items()
+    }

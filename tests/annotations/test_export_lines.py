@@ -5,6 +5,7 @@ import io
 import json
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +67,14 @@ def test_line_of_csv_is_that_of_the_csv_module_with_guarded_cells(row):
         for name, value in as_objects(row).items()
     )
     assert csv_line(row, COLUMNS) == plain.getvalue()
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_cell_that_begins_with_a_sign_is_quoted_as_the_csv_module_does(sign):
+    plain = io.StringIO(newline="")
+    csv.writer(plain).writerow([guarded(f"{sign}a"), f"a{sign}"])
+    columns = {"first": "text", "second": "text"}
+    assert csv_line({"first": f"{sign}a", "second": f"a{sign}"}, columns) == plain.getvalue()
 
 
 @given(row=ROWS)

@@ -3,10 +3,9 @@
 In comments: B resamples, C images, N items, S systems.
 """
 
-import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,9 +13,20 @@ import numpy as np
 from annotations.between_systems import MIN_SYSTEMS, between_systems, system_means
 from annotations.correlation import ArrayLike, paired, undefined
 from annotations.errors import InvalidScoresError
+from annotations.level_values import (
+    FEW_GROUPS,
+    INVERSE_NOTE,
+    TIES,
+    LevelTable,
+    LevelValue,
+    Sample,
+    inverse_of,
+    level_value,
+    with_note,
+)
 from annotations.pairwise_accuracy import Accuracy, accuracy_within_groups, pooled_accuracy
 from annotations.resampled import resampled_kendall, resampled_pearson, resampled_spearman
-from annotations.resampling import Counts, Floats, all_draws, check_options, numbered, percentile_interval
+from annotations.resampling import Counts, Floats, all_draws, check_options, numbered
 from annotations.within_groups import (
     MIN_IN_GROUP,
     POLICIES,
@@ -26,110 +36,25 @@ from annotations.within_groups import (
     within_groups,
 )
 
-FEW_GROUPS: Final = 30
-"""Below this number of images an interval by bootstrap over images is itself uncertain."""
+__all__ = [
+    "FEW_GROUPS",
+    "IMAGE_LEVELS",
+    "INVERSE_NOTE",
+    "SYSTEM_LEVELS",
+    "TIES",
+    "LevelTable",
+    "LevelValue",
+    "correlate_levels",
+    "correlate_metrics",
+]
 
-TIES: Final = {
-    "pearson_r": "takes the values as they are; ties need no treatment",
-    "spearman_rho": "tied values share their mean rank",
-    "kendall_tau_b": "pairs tied on one side are left out of that side's number of pairs",
-    "kendall_tau_c": "tied pairs count as neither order; the number of levels of the side with fewer enters",
-    "inverse_r_squared": "as pearson_r",
-    "pairwise_accuracy": "a tie that people see is right where the metric's scores differ by no more than a "
-    "threshold calibrated on other images",
-}
-"""How each coefficient treats ties, by its name."""
+IMAGE_LEVELS: Final = ("pooled", "per_image", "per_image_zero")
+"""Levels that need no systems."""
 
-INVERSE_NOTE: Final = (
-    "1 / pearson_r**2: the paper's column '1-R^2' holds this in its own rows (3.65 for r = .5228) and "
-    "something else in others"
-)
+SYSTEM_LEVELS: Final = ("per_system", "per_system_zero", "between_systems")
+"""Levels that do."""
 
-_CORRELATIONS: Final = ("pearson_r", "spearman_rho", "kendall_tau_b", "kendall_tau_c")
-
-
-@dataclass(frozen=True)
-class LevelValue:
-    """One coefficient at one level.
-
-    Attributes:
-        value: The coefficient; NaN where there is nothing to compute.
-        low: Lower end of the interval, or NaN.
-        high: Upper end of the interval, or NaN.
-        n: Items that it rests on.
-        n_groups: Images at the levels "pooled" and "per_image"; systems at the others.
-        n_undefined: Groups with two items or more and no value because one side is constant in them.
-        n_short: Groups with fewer than two items, which are left out under either policy.
-        policy: What becomes of undefined groups: "drop", "zero", or "none" where nothing is averaged.
-        ties: How ties are treated.
-        tie_thresholds: Of pairwise accuracy, one for each fold or two folds; otherwise empty.
-        note: Why something is NaN, what is to be known, or how many resamples the interval rests on.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-    n_groups: int
-    n_undefined: int
-    n_short: int
-    policy: str
-    ties: str
-    tie_thresholds: tuple[float, ...]
-    note: str
-
-
-@dataclass(frozen=True)
-class LevelTable:
-    """All coefficients of one metric at all levels.
-
-    Attributes:
-        values: By coefficient and level: "pooled", "per_image", "per_image_zero" and, with systems,
-            "per_system", "per_system_zero" and "between_systems".
-        n_items: Items with both scores.
-        n_missing: Items left out because one score is missing.
-        n_images: Images with such items.
-        n_systems: Systems with such items; 0 where none are given.
-        warnings: What a reader should know before trusting the intervals.
-        n_resamples: Resamples drawn for the intervals.
-        confidence: Of the intervals, for example 0.95.
-        seed: Of the resamples and of the folds of pairwise accuracy.
-    """
-
-    values: dict[str, dict[str, LevelValue]]
-    n_items: int
-    n_missing: int
-    n_images: int
-    n_systems: int
-    warnings: tuple[str, ...]
-    n_resamples: int
-    confidence: float
-    seed: int
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """The items that have both scores, and the resamples.
-
-    Attributes:
-        human: (N,) scores.
-        metric: (N,) scores.
-        image: (N,) number of each item's image.
-        system: (N,) number of each item's system, or None.
-        systems: S.
-        draws: (1 + B, C) how often each image was drawn; the first row is the data.
-        confidence: Of the intervals.
-        seed: Of the folds.
-    """
-
-    human: Floats
-    metric: Floats
-    image: Counts
-    system: Counts | None
-    systems: int
-    draws: Counts
-    confidence: float
-    seed: int
+_CORRELATIONS: Final[tuple[str, ...]] = ("pearson_r", "spearman_rho", "kendall_tau_b", "kendall_tau_c")
 
 
 def correlate_levels(
@@ -138,6 +63,8 @@ def correlate_levels(
     *,
     groups: Sequence[Hashable],
     systems: Sequence[Hashable] | None = None,
+    coefficients: Collection[str] | None = None,
+    levels: Collection[str] | None = None,
     n_resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -154,6 +81,8 @@ def correlate_levels(
         metric_scores: (N,) the metric's score of each item. NaN leaves the item out.
         groups: (N,) the image of each item.
         systems: (N,) what wrote each caption, or None.
+        coefficients: Names of those to compute, which changes none of them; None for all.
+        levels: Those to compute; None for all.
         n_resamples: How many resamples to draw; 0 for no intervals.
         confidence: Of the intervals, between 0 and 1.
         seed: Of the resamples and of the folds of pairwise accuracy.
@@ -168,195 +97,249 @@ def correlate_levels(
         Definitions: docs/analysis.md, Correlation. Constant groups have no value and are dropped from means
         by default, as in mt-metrics-eval.
     """
-    check_options(n_resamples, confidence)
-    human, metric = paired(human_scores, metric_scores)
-    for name, labels in (("groups", groups), ("systems", systems)):
-        if labels is not None and len(labels) != len(human):
-            raise InvalidScoresError(
-                f"there are {len(human)} items and {len(labels)} {name}; they must be as many"
-            )
-    kept = np.flatnonzero(~(np.isnan(human) | np.isnan(metric)))
-    image, images = numbered([groups[int(row)] for row in kept])
-    system: Counts | None = None
-    names: list[Hashable] = []
-    if systems is not None:
-        system, names = numbered([systems[int(row)] for row in kept])
-    sample = _Sample(
-        human=human[kept],
-        metric=metric[kept],
-        image=image,
-        system=system,
-        systems=len(names),
-        draws=all_draws(len(images), n_resamples=n_resamples, seed=seed),
-        confidence=confidence,
-        seed=seed,
-    )
-    levels = {"pooled": _pooled(sample), **_per_image(sample)}
-    if system is not None:
-        levels |= _per_system(sample) | {"between_systems": _between_systems(sample)}
-    values: dict[str, dict[str, LevelValue]] = {}
-    for level, found in levels.items():
-        for name, value in found.items():
-            values.setdefault(name, {})[level] = value
-    return LevelTable(
-        values={name: values[name] for name in TIES},
-        n_items=len(kept),
-        n_missing=len(human) - len(kept),
-        n_images=len(images),
-        n_systems=len(names),
-        warnings=_warnings(len(images), values["kendall_tau_b"]["pooled"]),
+    return correlate_metrics(
+        human_scores,
+        {"metric": metric_scores},
+        groups=groups,
+        systems=systems,
+        coefficients=coefficients,
+        levels=levels,
         n_resamples=n_resamples,
         confidence=confidence,
         seed=seed,
-    )
+    )["metric"]
 
 
-def _warnings(n_images: int, pooled: LevelValue) -> tuple[str, ...]:
+def correlate_metrics(
+    human_scores: ArrayLike,
+    metrics: Mapping[str, ArrayLike],
+    *,
+    groups: Sequence[Hashable],
+    systems: Sequence[Hashable] | None = None,
+    coefficients: Collection[str] | None = None,
+    levels: Collection[str] | None = None,
+    n_resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, LevelTable]:
+    """Compute `correlate_levels` of many metrics, which share their resamples as long as their images agree.
+
+    Args:
+        human_scores: As in `correlate_levels`.
+        metrics: By name, (N,) scores, each on the items that it has scored.
+        groups: As in `correlate_levels`.
+        systems: As in `correlate_levels`.
+        coefficients: As in `correlate_levels`.
+        levels: As in `correlate_levels`.
+        n_resamples: As in `correlate_levels`.
+        confidence: As in `correlate_levels`.
+        seed: As in `correlate_levels`.
+
+    Returns:
+        By the name of the metric, what `correlate_levels` gives.
+
+    Raises:
+        InvalidScoresError: As in `correlate_levels`.
+    """
+    check_options(n_resamples, confidence)
+    known = IMAGE_LEVELS if systems is None else (*IMAGE_LEVELS, *SYSTEM_LEVELS)
+    chosen = _selected("coefficient", coefficients, tuple(TIES))
+    at = _selected("level", levels, known)
+    pairs = {name: paired(human_scores, scores) for name, scores in metrics.items()}
+    n = len(np.asarray(human_scores))
+    for what, labels in (("groups", groups), ("systems", systems)):
+        if labels is not None and len(labels) != n:
+            raise InvalidScoresError(f"there are {n} items and {len(labels)} {what}; they must be as many")
+    image = numbered(groups)[0]
+    system = None if systems is None else numbered(systems)[0]
+    draws: dict[int, Counts] = {}
+    tables = {}
+    for name, (human, metric) in pairs.items():
+        kept = np.flatnonzero(~(np.isnan(human) | np.isnan(metric)))
+        own_image, n_images = _renumbered(image[kept])
+        own_system, n_systems = (None, 0) if system is None else _renumbered(system[kept])
+        if n_images not in draws:
+            draws = {n_images: all_draws(n_images, n_resamples=n_resamples, seed=seed)}
+        sample = Sample(
+            human=human[kept],
+            metric=metric[kept],
+            image=own_image,
+            system=own_system,
+            systems=n_systems,
+            draws=draws[n_images],
+            coefficients=chosen,
+            confidence=confidence,
+            seed=seed,
+        )
+        values = _at_levels(sample, at)
+        tables[name] = LevelTable(
+            values=values,
+            n_items=len(kept),
+            n_missing=n - len(kept),
+            n_images=n_images,
+            n_systems=n_systems,
+            warnings=_warnings(n_images, values),
+            n_resamples=n_resamples,
+            confidence=confidence,
+            seed=seed,
+        )
+    return tables
+
+
+def _selected(what: str, asked: Collection[str] | None, known: Sequence[str]) -> tuple[str, ...]:
+    """Check a selection and put it in the usual order."""
+    if asked is None:
+        return tuple(known)
+    for name in asked:
+        if name not in known:
+            raise InvalidScoresError(f"there is no {what} {name!r} here; there are {', '.join(known)}")
+    return tuple(name for name in known if name in asked)
+
+
+def _renumbered(codes: Counts) -> tuple[Counts, int]:
+    """Number groups in the order in which they first come, as `numbered` does."""
+    names, first, code = np.unique(codes, return_index=True, return_inverse=True)
+    place = np.empty(len(names), dtype=np.int64)
+    place[np.argsort(first)] = np.arange(len(names))
+    return place[code], len(names)
+
+
+def _at_levels(sample: Sample, at: Sequence[str]) -> dict[str, dict[str, LevelValue]]:
+    levels: dict[str, dict[str, LevelValue]] = {}
+    if "pooled" in at:
+        levels["pooled"] = _pooled(sample)
+    if "per_image" in at or "per_image_zero" in at:
+        levels |= _per_image(sample)
+    if "per_system" in at or "per_system_zero" in at:
+        levels |= _per_system(sample)
+    if "between_systems" in at:
+        levels["between_systems"] = _between_systems(sample)
+    return {
+        name: {level: found[name] for level, found in levels.items() if level in at and name in found}
+        for name in sample.coefficients
+    }
+
+
+def _warnings(n_images: int, values: dict[str, dict[str, LevelValue]]) -> tuple[str, ...]:
     found = []
     if n_images < FEW_GROUPS:
         found.append(
             f"{n_images} images are few: intervals by bootstrap over images want {FEW_GROUPS} or more"
         )
-    if pooled.low <= 0 <= pooled.high:
+    pooled = values.get("kendall_tau_b", {}).get("pooled")
+    if pooled is not None and pooled.low <= 0 <= pooled.high:
         found.append("the interval of the pooled kendall_tau_b spans zero")
     return tuple(found)
 
 
-def _value(
-    sample: _Sample, name: str, values: Floats, *, n: int, n_groups: int, reason: str = ""
-) -> LevelValue:
-    low = high = value = math.nan
-    note = reason
-    if not reason:
-        value = float(values[0])
-        low, high, note = percentile_interval(
-            values[1:],
-            sample.confidence,
-            n_groups=sample.draws.shape[1],
-            otherwise="one side is constant or nothing is left",
-        )
-    return LevelValue(value, low, high, n, n_groups, 0, 0, "none", TIES[name], (), note)
-
-
-def _with_note(value: LevelValue, note: str) -> LevelValue:
-    return replace(value, note="; ".join(part for part in (note, value.note) if part))
-
-
-def _resampled(sample: _Sample, rows: slice | Counts) -> dict[str, Floats]:
-    """Compute the four correlations of some items on the data and on each resample."""
+def _resampled(sample: Sample, rows: slice | Counts, names: Collection[str]) -> dict[str, Floats]:
+    """Compute some correlations of some items on the data and on each resample."""
     arguments = (sample.human[rows], sample.metric[rows], sample.draws, sample.image[rows])
-    tau_b, tau_c = resampled_kendall(*arguments)
-    return {
-        "pearson_r": resampled_pearson(*arguments),
-        "spearman_rho": resampled_spearman(*arguments),
-        "kendall_tau_b": tau_b,
-        "kendall_tau_c": tau_c,
-    }
+    found = {}
+    if "pearson_r" in names:
+        found["pearson_r"] = resampled_pearson(*arguments)
+    if "spearman_rho" in names:
+        found["spearman_rho"] = resampled_spearman(*arguments)
+    if "kendall_tau_b" in names or "kendall_tau_c" in names:
+        found["kendall_tau_b"], found["kendall_tau_c"] = resampled_kendall(*arguments)
+    return {name: values for name, values in found.items() if name in names}
 
 
-def _pooled(sample: _Sample) -> dict[str, LevelValue]:
+def _pooled(sample: Sample) -> dict[str, LevelValue]:
     n, n_images = len(sample.human), sample.draws.shape[1]
     reason = undefined(sample.human, sample.metric)
     nothing = np.full(len(sample.draws), np.nan)
+    inverse = "inverse_r_squared" in sample.coefficients
+    names = [
+        name for name in _CORRELATIONS if name in sample.coefficients or (inverse and name == "pearson_r")
+    ]
     # Pairwise accuracy takes about as long as all others; numpy lets two threads compute side by side.
     with ThreadPoolExecutor(1) as other_thread:
         accuracies = other_thread.submit(_pooled_accuracy, sample)
-        found = dict.fromkeys(_CORRELATIONS, nothing) if reason else _resampled(sample, slice(None))
+        found = dict.fromkeys(names, nothing) if reason else _resampled(sample, slice(None), names)
         accuracy = accuracies.result()
     values = {
-        name: _value(sample, name, found[name], n=n, n_groups=n_images, reason=reason)
-        for name in _CORRELATIONS
+        name: level_value(sample, name, found[name], n=n, n_groups=n_images, reason=reason) for name in names
     }
-    values["inverse_r_squared"] = _inverse(values["pearson_r"])
-    accuracy = Accuracy(nothing, (), 0, "")
-    too_few = f"needs two items with a score and a rating; there are {n}" if n < 2 else ""
-    if not too_few:
-        accuracy = pooled_accuracy(sample.human, sample.metric, sample.draws, sample.image, seed=sample.seed)
-    value = _value(sample, "pairwise_accuracy", accuracy.values, n=n, n_groups=n_images, reason=too_few)
-    values["pairwise_accuracy"] = _with_note(
-        replace(value, tie_thresholds=accuracy.thresholds), accuracy.note
-    )
+    if inverse:
+        values["inverse_r_squared"] = inverse_of(values["pearson_r"])
+    if accuracy is not None:
+        too_few = f"needs two items with a score and a rating; there are {n}" if n < MIN_IN_GROUP else ""
+        value = level_value(
+            sample, "pairwise_accuracy", accuracy.values, n=n, n_groups=n_images, reason=too_few
+        )
+        values["pairwise_accuracy"] = with_note(
+            replace(value, tie_thresholds=accuracy.thresholds), accuracy.note
+        )
     return values
 
 
-def _pooled_accuracy(sample: _Sample) -> Accuracy:
+def _pooled_accuracy(sample: Sample) -> Accuracy | None:
+    if "pairwise_accuracy" not in sample.coefficients:
+        return None
     if len(sample.human) < MIN_IN_GROUP:
         return Accuracy(np.full(len(sample.draws), np.nan), (), 0, "")
     return pooled_accuracy(sample.human, sample.metric, sample.draws, sample.image, seed=sample.seed)
 
 
-def _inverse(pearson: LevelValue) -> LevelValue:
-    """Turn pearson_r and its interval into 1 / r**2; the ends swap, and a zero inside leaves no upper end."""
-    if math.isnan(pearson.value) or pearson.value == 0:
-        reason = pearson.note if math.isnan(pearson.value) else "pearson_r is 0"
-        value = low = high = math.nan
-    else:
-        reason, value = "", 1 / pearson.value**2
-        ends = sorted(abs(end) for end in (pearson.low, pearson.high))
-        low, high = (1 / ends[1] ** 2, 1 / ends[0] ** 2) if ends[0] > 0 else (math.nan, math.nan)
-        if pearson.low <= 0 <= pearson.high:
-            high, reason = math.nan, "no upper end: the interval of pearson_r spans zero"
-        elif math.isnan(pearson.low):
-            reason = pearson.note
-    return replace(
-        pearson,
-        value=value,
-        low=low,
-        high=high,
-        ties=TIES["inverse_r_squared"],
-        note="; ".join(part for part in (INVERSE_NOTE, reason) if part),
-    )
-
-
-def _per_image(sample: _Sample) -> dict[str, dict[str, LevelValue]]:
+def _per_image(sample: Sample) -> dict[str, dict[str, LevelValue]]:
     n_images = sample.draws.shape[1]
     sizes = np.bincount(sample.image, minlength=n_images)
     found = within_groups(sample.human, sample.metric, sample.image, n_images)
-    found["pairwise_accuracy"], accuracy = accuracy_within_groups(
-        sample.human, sample.metric, sample.image, n_images, seed=sample.seed
-    )
+    found = {name: values for name, values in found.items() if name in sample.coefficients}
+    accuracy: Accuracy | None = None
+    if "pairwise_accuracy" in sample.coefficients:
+        found["pairwise_accuracy"], accuracy = accuracy_within_groups(
+            sample.human, sample.metric, sample.image, n_images, seed=sample.seed
+        )
     levels: dict[str, dict[str, LevelValue]] = {}
     for policy in POLICIES:
         level = levels["per_image" + ("" if policy == "drop" else "_zero")] = {}
+        if not found:
+            continue
         means = mean_over_groups(np.stack(list(found.values()), axis=1), sizes, sample.draws, policy)
         for (name, of_images), mean in zip(found.items(), means.T, strict=True):
             level[name] = _mean(sample, name, mean, of_images, sizes, policy, of="images")
-        level["pairwise_accuracy"] = _with_note(
-            replace(level["pairwise_accuracy"], tie_thresholds=accuracy.thresholds), accuracy.note
-        )
+        if accuracy is not None:
+            level["pairwise_accuracy"] = with_note(
+                replace(level["pairwise_accuracy"], tie_thresholds=accuracy.thresholds), accuracy.note
+            )
     return levels
 
 
-def _per_system(sample: _Sample) -> dict[str, dict[str, LevelValue]]:
+def _per_system(sample: Sample) -> dict[str, dict[str, LevelValue]]:
     assert sample.system is not None
     sizes = np.bincount(sample.system, minlength=sample.systems)
     shape = (len(sample.draws), sample.systems)
-    found = {name: np.full(shape, np.nan) for name in (*_CORRELATIONS, "pairwise_accuracy")}
+    names = [name for name in (*_CORRELATIONS, "pairwise_accuracy") if name in sample.coefficients]
+    found = {name: np.full(shape, np.nan) for name in names}
     thresholds: list[float] = []
     for number in range(sample.systems):
         rows = np.flatnonzero(sample.system == number)
         if len(rows) < MIN_IN_GROUP:
             continue
-        for name, values in _resampled(sample, rows).items():
+        for name, values in _resampled(sample, rows, names).items():
             found[name][:, number] = values
-        used, image = np.unique(sample.image[rows], return_inverse=True)
-        accuracy = pooled_accuracy(
-            sample.human[rows], sample.metric[rows], sample.draws[:, used], image, seed=sample.seed
-        )
-        found["pairwise_accuracy"][:, number] = accuracy.values
-        thresholds += accuracy.thresholds
+        if "pairwise_accuracy" in found:
+            used, image = np.unique(sample.image[rows], return_inverse=True)
+            accuracy = pooled_accuracy(
+                sample.human[rows], sample.metric[rows], sample.draws[:, used], image, seed=sample.seed
+            )
+            found["pairwise_accuracy"][:, number] = accuracy.values
+            thresholds += accuracy.thresholds
     levels: dict[str, dict[str, LevelValue]] = {}
     for policy in POLICIES:
         level = levels["per_system" + ("" if policy == "drop" else "_zero")] = {}
         for name, values in found.items():
             means = mean_of_rows(values, sizes, policy)
             level[name] = _mean(sample, name, means, values[0], sizes, policy, of="systems")
-        level["pairwise_accuracy"] = replace(level["pairwise_accuracy"], tie_thresholds=tuple(thresholds))
+            if name == "pairwise_accuracy":
+                level[name] = replace(level[name], tie_thresholds=tuple(thresholds))
     return levels
 
 
 def _mean(
-    sample: _Sample,
+    sample: Sample,
     name: str,
     means: Floats,
     of_groups: Floats,
@@ -369,13 +352,13 @@ def _mean(
     without = int((np.isnan(of_groups) & ~short).sum())
     counted = ~short if policy == "zero" else ~np.isnan(of_groups)
     reason = "" if counted.any() else f"none of the {len(sizes)} {of} has two items that differ on both sides"
-    value = _value(
+    value = level_value(
         sample, name, means, n=int(sizes[counted].sum()), n_groups=int(counted.sum()), reason=reason
     )
     return replace(value, n_undefined=without, n_short=int(short.sum()), policy=policy)
 
 
-def _between_systems(sample: _Sample) -> dict[str, LevelValue]:
+def _between_systems(sample: Sample) -> dict[str, LevelValue]:
     assert sample.system is not None
     reason = ""
     if sample.systems < MIN_SYSTEMS:
@@ -388,10 +371,14 @@ def _between_systems(sample: _Sample) -> dict[str, LevelValue]:
     if not reason and np.isnan(found["kendall_tau_b"][0]):
         reason = "the systems' mean scores are all equal on one side"
     values = {
-        name: _value(sample, name, found[name], n=len(sample.human), n_groups=sample.systems, reason=reason)
+        name: level_value(
+            sample, name, found[name], n=len(sample.human), n_groups=sample.systems, reason=reason
+        )
         for name in (*_CORRELATIONS, "pairwise_accuracy")
+        if name in sample.coefficients
     }
-    values["pairwise_accuracy"] = replace(
-        values["pairwise_accuracy"], ties="means tie where they are equal", tie_thresholds=(0.0,)
-    )
+    if "pairwise_accuracy" in values:
+        values["pairwise_accuracy"] = replace(
+            values["pairwise_accuracy"], ties="means tie where they are equal", tie_thresholds=(0.0,)
+        )
     return values

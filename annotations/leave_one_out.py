@@ -6,7 +6,7 @@ In comments: B resamples, C images, I items, N ratings, R raters, V distinct val
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,11 @@ from annotations.correlation import MIN_ITEMS, Statistic
 from annotations.errors import InvalidScoresError
 from annotations.kappa import MIN_SHARED
 from annotations.long_form import Level, Ratings, Value, as_ratings
-from annotations.resampled import resampled_spearman
+from annotations.permutation import MEASURES, Coefficient
 from annotations.resampling import Counts, Floats, check_options, draw_blocks, percentile_interval
+from annotations.within_groups import Policy, mean_over_groups, within_groups
+
+Over = Literal["pooled", "per_image", "per_image_zero"]
 
 # Bounds the memory of one step to some tens of megabytes.
 _CELLS_AT_ONCE: Final = 2_000_000
@@ -41,7 +44,7 @@ class LeaveOneOut:
     """Every rater against the others, and what a person reaches on average.
 
     Attributes:
-        measure: "spearman_rho" for scales, in [-1, 1]; "accuracy" for names, in [0, 1].
+        measure: The name of the coefficient for scales, in [-1, 1]; "accuracy" for names, in [0, 1].
         raters: Each rater's agreement, in the order in which they first come.
         human_ceiling: Mean over the raters that have a value; its n counts the items that two have rated.
         n_raters: How many raters have a value.
@@ -51,7 +54,7 @@ class LeaveOneOut:
         seed: Of the resamples.
     """
 
-    measure: Literal["spearman_rho", "accuracy"]
+    measure: str
     raters: dict[Hashable, RaterAgreement]
     human_ceiling: Statistic
     n_raters: int
@@ -68,6 +71,8 @@ def leave_one_out(
     *,
     groups: Sequence[Hashable],
     level: Level,
+    coefficient: Coefficient = "spearman_rho",
+    over: Over = "pooled",
     min_items: int = MIN_SHARED,
     n_resamples: int = 2000,
     confidence: float = 0.95,
@@ -75,7 +80,7 @@ def leave_one_out(
 ) -> LeaveOneOut:
     """Hold each rater against the others, and estimate the human ceiling with an interval over images.
 
-    On ordinal and interval levels the agreement is spearman_rho with the mean of the others' answers; on the
+    On ordinal and interval levels the agreement is a correlation with the mean of the others' answers; on the
     nominal level it is the share of items on which the rater gives the others' majority answer. Where k
     answers of the others tie for the majority, giving one of them counts 1/k; such items are counted.
 
@@ -85,6 +90,9 @@ def leave_one_out(
         values: (N,) the answers; None and NaN are no answer. Strings with the nominal level only.
         groups: (N,) the image of each item; images are resampled whole, for all raters at once.
         level: "nominal", "ordinal" or "interval"; the last two are computed alike.
+        coefficient: Of scales; the nominal level has none.
+        over: "pooled" over all items of a rater; or the mean of the values inside images, those where one
+            side is constant dropped ("per_image") or counted as 0 ("per_image_zero"). Of scales too.
         min_items: Shared items below which a rater has no value, at least 3.
         n_resamples: How many resamples to draw; 0 for no intervals.
         confidence: Of the intervals, between 0 and 1.
@@ -106,12 +114,27 @@ def leave_one_out(
     check_options(n_resamples, confidence)
     if min_items < MIN_ITEMS:
         raise InvalidScoresError(f"min_items must be at least {MIN_ITEMS}; got {min_items}")
+    if coefficient not in MEASURES or over not in get_args(Over):
+        raise InvalidScoresError(
+            f"no human ceiling in {coefficient!r} {over!r}; there are {', '.join(MEASURES)}; "
+            f"{', '.join(get_args(Over))}"
+        )
     every = as_ratings(items, raters, values, groups=groups, level=level)
     shared = every.shared()
     credit, others, tied = _against_others(shared, level)
     own = shared.places[shared.value]
     rows = [np.flatnonzero(shared.rater == rater) for rater in range(len(every.raters))]
     reasons = [_undefined(own[row], others[row], level, min_items) for row in rows]
+    inside: dict[int, _Inside] = {}
+    if over != "pooled" and level != "nominal":
+        inside = {
+            rater: _inside(own[row], others[row], shared.group[row], coefficient)
+            for rater, row in enumerate(rows)
+            if not reasons[rater]
+        }
+        for rater, of_images in inside.items():
+            if np.isnan(of_images.values).all():
+                reasons[rater] = "none of the rater's images has two items that differ on both sides"
     measured = [rater for rater, reason in enumerate(reasons) if not reason]
     n_groups = len(shared.groups)
     cells = {rater: _cells(own[rows[rater]], others[rows[rater]]) for rater in measured}
@@ -120,11 +143,16 @@ def leave_one_out(
         block = np.full((len(draws), len(rows)), np.nan)
         if level == "nominal":
             block[:, measured] = _accuracies(draws, credit, shared, len(rows))[:, measured]
+        elif inside:
+            for rater in measured:
+                of = inside[rater]
+                policy: Policy = "drop" if over == "per_image" else "zero"
+                block[:, rater] = mean_over_groups(of.values, of.sizes, draws[:, of.images], policy)
         else:
             for rater in measured:
                 own_answers, mean_answers, cell = cells[rater]
                 counts = _per_cell(draws, shared.group[rows[rater]], cell, len(own_answers))
-                block[:, rater] = resampled_spearman(
+                block[:, rater] = MEASURES[coefficient](
                     own_answers, mean_answers, counts, np.arange(len(own_answers))
                 )
         blocks.append(block)
@@ -144,7 +172,7 @@ def leave_one_out(
         for rater, name in enumerate(every.raters)
     }
     return LeaveOneOut(
-        measure="accuracy" if level == "nominal" else "spearman_rho",
+        measure="accuracy" if level == "nominal" else coefficient,
         raters=compared,
         human_ceiling=_ceiling(values_of, measured, shared, confidence),
         n_raters=len(measured),
@@ -153,6 +181,21 @@ def leave_one_out(
         confidence=confidence,
         seed=seed,
     )
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """A rater's coefficient inside each of the rater's images: (G,) images, items of each, and values."""
+
+    images: Counts
+    sizes: Counts
+    values: Floats
+
+
+def _inside(own: Floats, others: Floats, group: Counts, coefficient: Coefficient) -> _Inside:
+    images, number = np.unique(group, return_inverse=True)
+    values = within_groups(own, others, number, len(images))[coefficient]
+    return _Inside(images, np.bincount(number), values)
 
 
 def _ceiling(values: Floats, measured: list[int], shared: Ratings, confidence: float) -> Statistic:

@@ -36,7 +36,7 @@ class Bucket:
         high: Lengths are below this; the last bucket has none and says infinity.
         n: Items with both scores.
         n_groups: Images that they come from.
-        coefficients: pearson_r, spearman_rho and kendall_tau_b by metric.
+        coefficients: By metric and by name.
     """
 
     low: float
@@ -142,6 +142,7 @@ def length_buckets(
     lengths: ArrayLike,
     groups: Sequence[Hashable],
     edges: Sequence[float] | None = None,
+    coefficients: Sequence[Coefficient] = _BUCKET_COEFFICIENTS,
     n_resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -155,6 +156,7 @@ def length_buckets(
         groups: (N,) the image of each item.
         edges: Growing lengths at which buckets meet, k edges making k + 1 buckets; None cuts at the
             quartiles. A caption as long as an edge belongs above it.
+        coefficients: Which to compute; pearson_r, spearman_rho and kendall_tau_b unless said otherwise.
         n_resamples: How many resamples of images to draw; all buckets share them.
         confidence: Of the intervals, between 0 and 1.
         seed: Of the resamples.
@@ -169,6 +171,11 @@ def length_buckets(
     Source:
         The question of figure 3 of the SPECS paper; the buckets are ours: docs/analysis.md, Correlation.
     """
+    for coefficient in coefficients:
+        if coefficient not in MEASURES:
+            raise InvalidScoresError(
+                f"there is no {coefficient!r} by length; there are {', '.join(MEASURES)}"
+            )
     sample = _sample(human_scores, metrics, lengths, groups, n_resamples, confidence, seed)
     if edges is None:
         limits = _quantiles(sample.length)
@@ -183,14 +190,14 @@ def length_buckets(
     buckets = []
     for place in range(len(bounds) - 1):
         rows = np.flatnonzero(number == place)
-        coefficients: dict[str, dict[str, Statistic]] = {}
+        found: dict[str, dict[str, Statistic]] = {}
         for name in sample.metrics:
-            coefficients[name] = {}
-            for coefficient in _BUCKET_COEFFICIENTS:
+            found[name] = {}
+            for coefficient in coefficients:
                 values, reason = sample.resampled(name, coefficient, rows)
-                coefficients[name][coefficient] = sample.statistic(values, len(rows), reason)
+                found[name][coefficient] = sample.statistic(values, len(rows), reason)
         n_groups = len(np.unique(sample.image[rows]))
-        buckets.append(Bucket(bounds[place], bounds[place + 1], len(rows), n_groups, coefficients))
+        buckets.append(Bucket(bounds[place], bounds[place + 1], len(rows), n_groups, found))
     return tuple(buckets)
 
 

@@ -96,8 +96,13 @@ def stored_curve(context: AppContext, item_id: str) -> dict[str, Any] | None:
     return None
 
 
-def curve_view(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the Rate page shows of a curve's record."""
+def curve_view(record: Mapping[str, Any], *, threshold: float = 0.0) -> dict[str, Any]:
+    """Return what the Rate page shows of a curve's record.
+
+    Args:
+        record: From `specs_core.curve.curve_record`.
+        threshold: A dip is a delta below minus this, in cosine.
+    """
     units = record["units"]
     if record["score"] is None:
         return {
@@ -108,5 +113,6 @@ def curve_view(record: Mapping[str, Any]) -> dict[str, Any]:
         "score": record["score"],
         "similarity": [unit["similarity"] for unit in units],
         "delta": [unit["delta"] for unit in units],
-        "dip": [unit["dip"] for unit in units],
+        "dip": [unit["delta"] is not None and unit["delta"] < -threshold for unit in units],
+        "threshold": threshold,
     }

@@ -32,6 +32,7 @@ from app.answers import (
     read_text,
     storable,
 )
+from app.default_thresholds import default_of, value_of
 from app.inspection import store_item
 from app.item_cuts import ensure_cut
 from app.item_scores import curve_view, score_item, stored_curve
@@ -286,7 +287,8 @@ def reveal(context: AppContext, rater: str, payload: object) -> dict[str, Any]:
         raise FormError("The curve of a caption is shown after its rating has been submitted.")
     record = stored_curve(context, item.id) or score_item(context, item.id, context.encoders.get())
     record_reveal(context.engine, rater, item.id)
-    return {"item": item.id, **curve_view(record)}
+    default = default_of(context, record["provenance"]["weights_sha256"])
+    return {"item": item.id, **curve_view(record, threshold=value_of(default))}
 
 
 def has_rated(context: AppContext, rater: str, item_id: str) -> bool:

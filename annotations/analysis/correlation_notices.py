@@ -1,0 +1,177 @@
+"""What a reader of the correlations has to know, in plain sentences."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from annotations.analysis.correlation_rows import MetricRow
+from annotations.analysis.table import SENTINELS
+from annotations.correlation_levels import FEW_GROUPS, SYSTEM_LEVELS
+
+if TYPE_CHECKING:
+    from annotations.analysis.correlations import Correlations
+
+
+def notices(part: "Correlations") -> tuple[str, ...]:
+    """Say what has to be known before the figures are trusted.
+
+    Args:
+        part: The figures.
+
+    Returns:
+        Sentences; none where there is nothing to say.
+    """
+    return tuple(
+        sentence
+        for found in (
+            _data(part),
+            _without_value(part),
+            _spanning_zero(part),
+            _constant_groups(part),
+            _sentinels(part),
+            _tests(part),
+            _weights(part),
+        )
+        for sentence in found
+    )
+
+
+def _data(part: "Correlations") -> list[str]:
+    counted = part.counted
+    found = []
+    if not part.rows:
+        found.append("No metric has scores here: import a file of scores, or let the captions be scored.")
+    if counted.n_images < FEW_GROUPS:
+        found.append(
+            f"{counted.n_images} images are few: intervals by bootstrap over images want {FEW_GROUPS} or "
+            f"more."
+        )
+    missing = [row for row in part.rows if row.n_missing]
+    if missing:
+        found.append(
+            f"Items without a score are left out of that metric's figures, out of {counted.n_items:,}: "
+            + ", ".join(f"{row.name} {row.n_missing:,}" for row in missing)
+            + "."
+        )
+    if 0 < counted.n_without_system < counted.n_items or (
+        part.level in SYSTEM_LEVELS and counted.n_without_system
+    ):
+        found.append(
+            f"{counted.n_without_system:,} of {counted.n_items:,} items do not name the system that wrote "
+            f"them; they are left out of the values per system and between systems."
+        )
+    if counted.n_blind < counted.n_ratings:
+        found.append(
+            f"{counted.n_ratings - counted.n_blind:,} of {counted.n_ratings:,} ratings were given after the "
+            f"rater had seen the metric; the choice can leave them out."
+        )
+    return found
+
+
+def _without_value(part: "Correlations") -> list[str]:
+    found = [
+        f"{row.name} has no {part.coefficient} ({part.level}): {row.chosen.note}."
+        for row in part.rows
+        if math.isnan(row.chosen.value)
+    ]
+    ceiling = part.ceiling.statistic
+    if math.isnan(ceiling.value):
+        found.append(f"There is no human ceiling: {ceiling.note}.")
+    return found
+
+
+def _spanning_zero(part: "Correlations") -> list[str]:
+    spanning = [row.name for row in part.rows if not row.sentinel and row.chosen.low <= 0 <= row.chosen.high]
+    if not spanning:
+        return []
+    return [
+        f"The interval of {part.coefficient} ({part.level}) spans zero for {', '.join(spanning)}: the "
+        f"data do not show that it agrees with people at all."
+    ]
+
+
+def _constant_groups(part: "Correlations") -> list[str]:
+    """Show both policies where groups have no value."""
+    level = part.level.removesuffix("_zero")
+    of = {"per_image": "images", "per_system": "systems"}.get(level)
+    if of is None:
+        return []
+    parts = []
+    for row in part.rows:
+        values = row.values.get(part.coefficient, {})
+        dropped, zero = values.get(level), values.get(f"{level}_zero")
+        if dropped is not None and zero is not None and dropped.n_undefined:
+            parts.append(
+                f"{row.name} {dropped.n_undefined:,} of {dropped.n_undefined + dropped.n_groups:,}, "
+                f"{_figure(dropped.value)} or {_figure(zero.value)}"
+            )
+    if not parts:
+        return []
+    return [
+        f"Some {of} have no {part.coefficient} because people's answers or the metric's scores are all equal "
+        f"in them. How many, and the mean with them dropped or counted as 0: {'; '.join(parts)}."
+    ]
+
+
+def _sentinels(part: "Correlations") -> list[str]:
+    found = []
+    absent = [name for name in SENTINELS if name not in {row.name for row in part.rows}]
+    if absent and part.rows:
+        found.append(f"There are no scores of the sentinels {', '.join(absent)} to compare with.")
+    known = [row for row in part.rows if not math.isnan(row.chosen.value)]
+    best = next((row for row in known if row.sentinel), None)
+    if best is not None:
+        # Rows are sorted, so whoever comes after the best sentinel does not beat it.
+        below = [row for row in known[known.index(best) + 1 :] if not row.sentinel]
+        if below:
+            verb = "is" if len(below) == 1 else "are"
+            found.append(
+                f"The sentinel {best.name}, which means nothing by itself, reaches "
+                f"{_figure(best.chosen.value)}: {_listed(below)} {verb} not above it."
+            )
+    return found
+
+
+def _tests(part: "Correlations") -> list[str]:
+    found = []
+    if part.no_ranking and not part.quick:
+        found.append(f"Metrics are not put in clusters: {part.no_ranking}.")
+    ranking = part.ranking
+    if ranking is not None:
+        if ranking.n_items < part.counted.n_items:
+            found.append(
+                f"Clusters compare the metrics on the {ranking.n_items:,} of {part.counted.n_items:,} items "
+                f"that all of them have scored, so they may stand in another order than the table."
+            )
+        left = [
+            row.name
+            for row in part.rows
+            if not row.sentinel and row.name not in ranking.values and not math.isnan(row.chosen.value)
+        ]
+        if left:
+            found.append(
+                f"Not compared, because fewer than half of the items have a score: {', '.join(left)}."
+            )
+        if part.coefficient == "inverse_r_squared":
+            found.append("Clusters compare pearson_r, which inverse_r_squared is made of.")
+        if part.level == "per_image_zero":
+            found.append("Clusters compare means in which images without a value are dropped.")
+    return found
+
+
+def _weights(part: "Correlations") -> list[str]:
+    if part.effective_n is None:
+        return []
+    return [
+        f"Items were drawn with unequal chances. pearson_r with weights stands for the whole pool; it says "
+        f"as much as {part.effective_n:,.0f} items of equal weight. The other coefficients are not weighted "
+        f"and stand for the drawn items only."
+    ]
+
+
+def _listed(rows: Sequence[MetricRow]) -> str:
+    return ", ".join(f"{row.name} ({_figure(row.chosen.value)})" for row in rows)
+
+
+def _figure(value: float) -> str:
+    return "no value" if math.isnan(value) else f"{value:.3f}"

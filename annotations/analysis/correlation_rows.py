@@ -1,0 +1,100 @@
+"""What the correlations of an analysis are made of: a row a metric, the human ceiling, and counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from annotations.correlation import Statistic
+from annotations.level_values import LevelValue
+from annotations.williams import WilliamsTest
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric held against people.
+
+    Attributes:
+        name: Of the metric.
+        sentinel: Whether it means nothing by itself, and is there to be beaten.
+        model: What gave the scores; "" where nobody knows.
+        sha256: Of its weights; "" where nobody knows.
+        chosen: The coefficient at the level that rows are sorted by.
+        values: All coefficients by name and level.
+        n_items: Rated items with a score.
+        n_missing: Rated items without one.
+        n_images: Images of the items with a score.
+        cluster: A for the best, B for those that are significantly worse than one of A, and so on; "" for
+            sentinels, and where nothing was tested.
+        weighted: pearson_r over the pool from which items were drawn with unequal chances; None where none
+            were.
+    """
+
+    name: str
+    sentinel: bool
+    model: str
+    sha256: str
+    chosen: LevelValue
+    values: Mapping[str, Mapping[str, LevelValue]]
+    n_items: int
+    n_missing: int
+    n_images: int
+    cluster: str
+    weighted: Statistic | None
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """What a person reaches: the mean over raters of each one's coefficient with the others' mean answer.
+
+    Attributes:
+        statistic: In the coefficient and at the level of the rows; NaN, with the reason, where there is none.
+        n_raters: Raters that have a value.
+    """
+
+    statistic: Statistic
+    n_raters: int
+
+
+@dataclass(frozen=True)
+class WilliamsPair:
+    """Williams' test of two metrics.
+
+    Attributes:
+        first: The one.
+        second: The other.
+        test: Of the two.
+    """
+
+    first: str
+    second: str
+    test: WilliamsTest
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the figures rest on.
+
+    Attributes:
+        n_items: Items that somebody has answered the question on.
+        n_images: Their images.
+        n_systems: Systems that wrote them, unknown ones left out.
+        n_without_system: Those items whose system nobody knows.
+        n_raters: People who have answered the question.
+        n_answers: Their answers.
+        fewest_per_item: Answers on the item with the fewest.
+        mean_per_item: Answers on an item on average; NaN without items.
+        most_per_item: Answers on the item with the most.
+        n_ratings: Ratings of the table, whatever they answer.
+        n_blind: Those given before the rater had seen the metric.
+    """
+
+    n_items: int
+    n_images: int
+    n_systems: int
+    n_without_system: int
+    n_raters: int
+    n_answers: int
+    fewest_per_item: int
+    mean_per_item: float
+    most_per_item: int
+    n_ratings: int
+    n_blind: int

@@ -1,0 +1,399 @@
+"""How far each metric agrees with people: coefficients, rank clusters, the human ceiling, and what to know.
+
+In comments: N items.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any, Final, cast
+
+import numpy as np
+
+from annotations.analysis.correlation_notices import notices
+from annotations.analysis.correlation_rows import Ceiling, Counted, MetricRow, WilliamsPair
+from annotations.analysis.table import SENTINELS, AnalysisTable
+from annotations.correlation import Statistic
+from annotations.correlation_levels import (
+    IMAGE_LEVELS,
+    INVERSE_NOTE,
+    SYSTEM_LEVELS,
+    TIES,
+    LevelTable,
+    LevelValue,
+    correlate_metrics,
+)
+from annotations.correlation_report import LEVELS
+from annotations.errors import InvalidScoresError
+from annotations.leave_one_out import Over, leave_one_out
+from annotations.metric_ranking import Ranking, rank_metrics
+from annotations.permutation import MEASURES, Coefficient, TestLevel
+from annotations.resampling import Floats
+from annotations.weighting import effective_n, weighted_pearson_r
+from annotations.williams import williams_test
+
+MIN_SHARE: Final = 0.5
+"""Of the rated items; metrics that have scored fewer are not compared with others."""
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """How far each metric agrees with people on one question.
+
+    Attributes:
+        question: The scale that metrics are held against.
+        coefficient: What the rows are sorted by, and what the tests compare.
+        level: At which.
+        rows: The metrics, the best first; those without a value come last.
+        ceiling: What a person reaches against the other people.
+        ranking: Tests of every two metrics that are no sentinels; None where there are none.
+        no_ranking: Why there are none, in one sentence; otherwise empty.
+        williams: Williams' test of every two such metrics, where it holds.
+        effective_n: Items of equal weight that would say as much as the weighted ones; None where nothing was
+            drawn with unequal chances.
+        counted: What the figures rest on.
+        notices: What a reader has to know, in plain sentences.
+        ties: How each coefficient treats ties, by its name.
+        levels: What each level means, by its name.
+        inverse_note: What inverse_r_squared is.
+        quick: Whether intervals, tests and pairwise accuracy were left for later.
+        n_resamples: Of the intervals.
+        confidence: Of the intervals; the tests have the level 1 - confidence.
+        seed: Of resamples, folds and permutations.
+    """
+
+    question: str
+    coefficient: str
+    level: str
+    rows: tuple[MetricRow, ...]
+    ceiling: Ceiling
+    ranking: Ranking | None
+    no_ranking: str
+    williams: tuple[WilliamsPair, ...]
+    effective_n: float | None
+    counted: Counted
+    notices: tuple[str, ...]
+    ties: Mapping[str, str]
+    levels: Mapping[str, str]
+    inverse_note: str
+    quick: bool
+    n_resamples: int
+    confidence: float
+    seed: int
+
+
+def correlations(
+    table: AnalysisTable,
+    *,
+    question: str,
+    coefficient: str = "kendall_tau_b",
+    level: str = "per_image",
+    quick: bool = False,
+    everything: bool = False,
+    n_resamples: int = 2000,
+    n_permutations: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Correlations:
+    """Correlate every metric of a table with people, and compare the metrics.
+
+    Args:
+        table: The rated captions with their scores.
+        question: The scale, one of `table.answers`.
+        coefficient: What to sort by and to compare, one of `TIES`.
+        level: At which, one of `LEVELS`.
+        quick: Whether to leave out intervals, tests, and pairwise accuracy unless it is what to sort by: fast
+            enough to answer a click.
+        everything: Whether every coefficient at every level gets an interval; otherwise the chosen one does.
+        n_resamples: Of the intervals; 0 for none.
+        n_permutations: Of each test, at most.
+        confidence: Of the intervals, between 0 and 1.
+        seed: Of resamples, folds and permutations.
+
+    Returns:
+        The part. A value that does not exist is NaN, with the reason as its note.
+
+    Raises:
+        InvalidScoresError: If nobody was asked the question, or an option is out of range.
+
+    Source:
+        Definitions: docs/analysis.md, Correlation.
+    """
+    _check(table, question, coefficient, level)
+    if quick:
+        n_resamples = 0
+    drawn = {"n_resamples": n_resamples, "confidence": confidence, "seed": seed}
+    human = table.human(question)
+    whole = _tables(table, human, coefficient, level, quick=quick, everything=everything, drawn=drawn)
+    weighted = bool((table.weights != 1).any())
+    rows = tuple(
+        MetricRow(
+            name=name,
+            sentinel=name in SENTINELS,
+            model=table.provenance[name].model if name in table.provenance else "",
+            sha256=table.provenance[name].sha256 if name in table.provenance else "",
+            chosen=_chosen(found, coefficient, level),
+            values=found.values,
+            n_items=found.n_items,
+            n_missing=int((~np.isnan(human)).sum()) - found.n_items,
+            n_images=found.n_images,
+            cluster="",
+            weighted=weighted_pearson_r(
+                human, table.metrics[name], table.weights, groups=table.images, **cast(Any, drawn)
+            )
+            if weighted
+            else None,
+        )
+        for name, found in whole.items()
+    )
+    ranking, no_ranking = None, "the tests come with the intervals"
+    if not quick:
+        ranking, no_ranking = _rank(
+            table, human, rows, coefficient, level, confidence=confidence, n=n_permutations, seed=seed
+        )
+    if ranking is not None:
+        rows = tuple(replace(row, cluster=_letter(ranking.clusters.get(row.name))) for row in rows)
+    counted = _count(table, question, human)
+    part = Correlations(
+        question=question,
+        coefficient=coefficient,
+        level=level,
+        rows=tuple(sorted(rows, key=lambda row: _place(row, coefficient))),
+        ceiling=_ceiling(table, question, coefficient, level, drawn),
+        ranking=ranking,
+        no_ranking=no_ranking,
+        williams=_williams(table, human, rows, coefficient, level) if not quick else (),
+        effective_n=effective_n(table.weights[~np.isnan(human)]) if weighted else None,
+        counted=counted,
+        notices=(),
+        ties=TIES,
+        levels=LEVELS,
+        inverse_note=INVERSE_NOTE,
+        quick=quick,
+        n_resamples=n_resamples,
+        confidence=confidence,
+        seed=seed,
+    )
+    return replace(part, notices=notices(part))
+
+
+def _check(table: AnalysisTable, question: str, coefficient: str, level: str) -> None:
+    for what, name, known in (
+        ("question", question, tuple(table.answers)),
+        ("coefficient", coefficient, tuple(TIES)),
+        ("level", level, tuple(LEVELS)),
+    ):
+        if name not in known:
+            raise InvalidScoresError(
+                f"there is no {what} {name!r} here; there are {', '.join(known) or 'none'}"
+            )
+
+
+def _tables(
+    table: AnalysisTable,
+    human: Floats,
+    coefficient: str,
+    level: str,
+    *,
+    quick: bool,
+    everything: bool,
+    drawn: dict[str, Any],
+) -> dict[str, LevelTable]:
+    """Compute all values, and the intervals that are asked for."""
+    names = [name for name in TIES if not quick or name in (coefficient, *MEASURES, "inverse_r_squared")]
+    if everything:
+        return _at_all_levels(table, human, names, (*IMAGE_LEVELS, *SYSTEM_LEVELS), drawn)
+    points = _at_all_levels(table, human, names, (*IMAGE_LEVELS, *SYSTEM_LEVELS), {**drawn, "n_resamples": 0})
+    if drawn["n_resamples"] == 0:
+        return points
+    resampled = _at_all_levels(table, human, [coefficient], [level], drawn)
+    return {
+        name: replace(
+            found,
+            values={
+                each: {**levels, **resampled[name].values.get(each, {})}
+                for each, levels in found.values.items()
+            },
+        )
+        for name, found in points.items()
+    }
+
+
+def _at_all_levels(
+    table: AnalysisTable, human: Floats, names: Sequence[str], levels: Sequence[str], drawn: dict[str, Any]
+) -> dict[str, LevelTable]:
+    """Compute the levels over images on all items, and those over systems where the system is known."""
+    options: dict[str, Any] = {"coefficients": names, **drawn}
+    known = np.array([system != "" for system in table.systems], dtype=bool)
+    of_images = [level for level in levels if level in IMAGE_LEVELS]
+    of_systems = [level for level in levels if level in SYSTEM_LEVELS] if known.any() else []
+    if known.all() and of_systems:
+        return correlate_metrics(
+            human,
+            table.metrics,
+            groups=table.images,
+            systems=table.systems,
+            levels=[*of_images, *of_systems],
+            **options,
+        )
+    found = correlate_metrics(human, table.metrics, groups=table.images, levels=of_images, **options)
+    if not of_systems:
+        return found
+    rows = np.flatnonzero(known).tolist()
+    others = correlate_metrics(
+        human[known],
+        {name: scores[known] for name, scores in table.metrics.items()},
+        groups=[table.images[row] for row in rows],
+        systems=[table.systems[row] for row in rows],
+        levels=of_systems,
+        **options,
+    )
+    return {
+        name: replace(
+            of,
+            n_systems=others[name].n_systems,
+            values={each: {**levels, **others[name].values[each]} for each, levels in of.values.items()},
+        )
+        for name, of in found.items()
+    }
+
+
+def _chosen(found: LevelTable, coefficient: str, level: str) -> LevelValue:
+    value = found.values[coefficient].get(level)
+    if value is not None:
+        return value
+    reason = f"{coefficient} is computed over all items only"
+    if level in SYSTEM_LEVELS and coefficient != "inverse_r_squared":
+        reason = "no caption names the system that wrote it"
+    nothing = math.nan
+    return LevelValue(nothing, nothing, nothing, 0, 0, 0, 0, "none", TIES[coefficient], (), reason)
+
+
+def _place(row: MetricRow, coefficient: str) -> tuple[bool, float, str]:
+    value = row.chosen.value
+    if math.isnan(value):
+        return True, 0, row.name
+    return False, value if coefficient == "inverse_r_squared" else -value, row.name
+
+
+def _letter(cluster: int | None) -> str:
+    """Name clusters A to Z, then AA and so on."""
+    letters = ""
+    left = cluster or 0
+    while left:
+        left, digit = divmod(left - 1, 26)
+        letters = chr(ord("A") + digit) + letters
+    return letters
+
+
+def _compared(coefficient: str, level: str) -> tuple[Coefficient | None, TestLevel | None]:
+    """Find what the tests can compare for what the rows are sorted by."""
+    name = "pearson_r" if coefficient == "inverse_r_squared" else coefficient
+    at = {"pooled": "pooled", "per_image": "per_image", "per_image_zero": "per_image"}.get(level)
+    return cast(Coefficient, name) if name in MEASURES else None, cast(TestLevel | None, at)
+
+
+def comparable(rows: Sequence[MetricRow]) -> list[str]:
+    """Name the metrics that are compared: no sentinels, with a value, and with scores of most rated items."""
+    return [
+        row.name
+        for row in rows
+        if not row.sentinel
+        and not math.isnan(row.chosen.value)
+        and row.n_items >= MIN_SHARE * (row.n_items + row.n_missing)
+    ]
+
+
+def _rank(
+    table: AnalysisTable,
+    human: Floats,
+    rows: Sequence[MetricRow],
+    coefficient: str,
+    level: str,
+    *,
+    confidence: float,
+    n: int,
+    seed: int,
+) -> tuple[Ranking | None, str]:
+    compared, at = _compared(coefficient, level)
+    if compared is None:
+        return None, f"there is no permutation test of {coefficient}"
+    if at is None:
+        return None, f"there is no permutation test at the level {level}"
+    names = comparable(rows)
+    if len(names) < 2:
+        return None, f"a comparison wants two metrics with scores of most items; there are {len(names)}"
+    ranking = rank_metrics(
+        human,
+        {name: table.metrics[name] for name in names},
+        groups=table.images,
+        coefficient=compared,
+        level=at,
+        alpha=1 - confidence,
+        n_permutations=n,
+        seed=seed,
+    )
+    return ranking, ""
+
+
+def _williams(
+    table: AnalysisTable, human: Floats, rows: Sequence[MetricRow], coefficient: str, level: str
+) -> tuple[WilliamsPair, ...]:
+    tests = [
+        WilliamsPair(
+            one,
+            other,
+            williams_test(
+                human,
+                table.metrics[one],
+                table.metrics[other],
+                groups=table.images,
+                coefficient=coefficient,
+                level=level,
+            ),
+        )
+        for one, other in combinations(comparable(rows), 2)
+        if coefficient == "pearson_r" and level == "pooled"
+    ]
+    return tuple(pair for pair in tests if not pair.test.refused)
+
+
+def _ceiling(
+    table: AnalysisTable, question: str, coefficient: str, level: str, drawn: dict[str, Any]
+) -> Ceiling:
+    given = table.answers[question]
+    if coefficient not in MEASURES or level not in ("pooled", "per_image", "per_image_zero"):
+        reason = f"it is not defined for {coefficient} at the level {level}"
+        return Ceiling(Statistic(math.nan, 0, math.nan, math.nan, reason), 0)
+    items = given.item.tolist()
+    found = leave_one_out(
+        items,
+        given.rater.tolist(),
+        given.value.tolist(),
+        groups=[table.images[item] for item in items],
+        level="interval",
+        coefficient=cast(Coefficient, coefficient),
+        over=cast(Over, level),
+        **drawn,
+    )
+    return Ceiling(found.human_ceiling, found.n_raters)
+
+
+def _count(table: AnalysisTable, question: str, human: Floats) -> Counted:
+    given = table.answers[question]
+    rated = np.flatnonzero(~np.isnan(human)).tolist()
+    per_item = np.bincount(given.item, minlength=len(table))[rated]
+    return Counted(
+        n_items=len(rated),
+        n_images=len({table.images[row] for row in rated}),
+        n_systems=len({table.systems[row] for row in rated} - {""}),
+        n_without_system=sum(table.systems[row] == "" for row in rated),
+        n_raters=len(np.unique(given.rater)),
+        n_answers=len(given.value),
+        fewest_per_item=int(per_item.min()) if rated else 0,
+        mean_per_item=float(per_item.mean()) if rated else math.nan,
+        most_per_item=int(per_item.max()) if rated else 0,
+        n_ratings=table.n_ratings,
+        n_blind=table.n_blind,
+    )

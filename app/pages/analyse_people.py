@@ -23,9 +23,9 @@ def build(_context: AppContext) -> Part:
 
     def show(reading: Reading) -> tuple[Any, ...]:
         found = report_of(reading, n_resamples=N_RESAMPLES)
-        return gr.Column(visible=True), people_view(found, question=reading.asked.question)
+        return gr.update(visible=True), people_view(found, question=reading.asked.question)
 
-    return Part(outputs=[card, body], show=show, blank=(gr.Column(visible=False), ""))
+    return Part(outputs=[card, body], show=show, blank=(gr.update(visible=False), ""))
 
 
 def report_of(reading: Reading, *, n_resamples: int) -> PeopleReport:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import html
 import math
 
-from app.views.analysis import interval_bar
-
-__all__ = ["cell", "interval_bar", "interval_text", "signed", "tip"]
+_WIDTH = 240
+_EDGE = 6
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -20,6 +19,23 @@ def signed(value: float, digits: int = 2) -> str:
 def interval_text(low: float, high: float) -> str:
     """Return both ends of an interval, or a dash where there is none."""
     return "—" if math.isnan(low) or math.isnan(high) else f"{signed(low)} to {signed(high)}"
+
+
+def interval_bar(value: float, low: float, high: float) -> str:
+    """Draw a value and its interval on a line from -1 to 1, as SVG; the numbers beside it say the same."""
+
+    def place(number: float) -> float:
+        return round(_WIDTH / 2 + max(-1.0, min(1.0, number)) * (_WIDTH / 2 - _EDGE), 1)
+
+    parts = [
+        f'<line x1="{_EDGE}" x2="{_WIDTH - _EDGE}" y1="8" y2="8" class="an-track"/>',
+        f'<line x1="{place(0)}" x2="{place(0)}" y1="3" y2="13" class="an-zero"/>',
+    ]
+    if not (math.isnan(low) or math.isnan(high)):
+        parts.append(f'<line x1="{place(low)}" x2="{place(high)}" y1="8" y2="8" class="an-interval"/>')
+    if not math.isnan(value):
+        parts.append(f'<circle cx="{place(value)}" cy="8" r="5" class="an-value"/>')
+    return f'<svg viewBox="0 0 {_WIDTH} 16" aria-hidden="true">{"".join(parts)}</svg>'
 
 
 def tip(text: str) -> str:

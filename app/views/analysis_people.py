@@ -175,8 +175,8 @@ def _pairs(report: PeopleReport, question: str) -> str:
     left = ""
     if short:
         told = (
-            f"No kappa of two people for {', '.join(short)}: it takes {MIN_SHARED} items that both judged, and "
-            "more than one answer."
+            f"No kappa of two people for {', '.join(short)}: it takes {MIN_SHARED} items that both judged, "
+            "and more than one answer."
         )
         left = f'<p class="ra-soft an-next">{html.escape(told)}</p>'
     return "".join(_kappas(row, report, row.question == question) for row in shown) + left

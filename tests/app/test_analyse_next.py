@@ -25,7 +25,7 @@ from annotations.scores import save_scores
 from annotations.sign_in import sign_in
 from app.analysis_parts import Asked, Part, Reading
 from app.context import AppContext, open_context
-from app.pages import analyse_next, analyse_people
+from app.pages import analyse_next
 from app.sessions import COOKIE
 from app.settings import Settings
 
@@ -193,12 +193,3 @@ def test_a_draw_of_more_than_there_is_or_of_nothing_is_refused_in_a_sentence(
         handlers["draw"](campaign, "gain", 2, None, request)
     with pytest.raises(gr.Error, match="Choose a campaign to draw from"):
         handlers["ask"]("nowhere", "gain", 2, request)
-
-
-def test_people_when_shown_are_compared_on_what_the_page_shows(context) -> None:
-    with gr.Blocks():
-        part = analyse_people.build(context)
-    values = part.show(read())
-    assert len(values) == len(part.outputs) == len(part.blank)
-    assert "Ada Lovelace" in values[1]
-    assert "3 people · 240 ratings of 80 captions and battles" in values[1]

@@ -109,6 +109,6 @@ def test_cells_when_made_write_numbers_as_people_read_them() -> None:
 def test_bar_when_drawn_has_its_value_and_interval_between_minus_one_and_one() -> None:
     drawn = interval_bar(0.0, -1.0, 1.0)
     assert 'cx="120.0"' in drawn
-    assert 'x1="6.0" x2="234.0"' in drawn
+    assert 'x1="8.0" x2="232.0"' in drawn
     assert "an-interval" not in interval_bar(0.5, math.nan, math.nan)
     assert "circle" not in interval_bar(math.nan, math.nan, math.nan)

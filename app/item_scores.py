@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from annotations.items import get_item
-from annotations.scores import load_curve, scores_and_ratings
+from annotations.scores import find_curve
 from app.item_cuts import ensure_cut
 from app.stored_scores import METRIC, store_record
 from specs_core.checkpoints import resolve
@@ -84,16 +84,8 @@ def item_units(item: Item) -> tuple[DetailUnit, ...]:
 
 def stored_curve(context: AppContext, item_id: str) -> dict[str, Any] | None:
     """Return a curve that is stored already, the default model's before any other."""
-    scored = [
-        row for row in scores_and_ratings(context.engine) if (row.item_id, row.metric) == (item_id, METRIC)
-    ]
     default = resolve(context.encoders.default_name).label
-    scored.sort(key=lambda row: row.model != default)
-    for row in scored:
-        record = load_curve(context.engine, item_id, metric=METRIC, model_sha256=row.model_sha256)
-        if record is not None:
-            return record
-    return None
+    return find_curve(context.engine, item_id, metric=METRIC, preferred_model=default)
 
 
 def curve_view(record: Mapping[str, Any], *, threshold: float = 0.0) -> dict[str, Any]:

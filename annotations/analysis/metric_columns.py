@@ -27,7 +27,10 @@ MAIN_METRIC: Final = "specs"
 
 _OF_WEIGHTS: Final = (MAIN_METRIC, "cosine")
 _LONGEST_MODEL: Final = 40
-_RANDOM: Final = "random, seed 0"
+_SEED: Final = "random, seed 0"
+
+RANDOM: Final = Provenance(_SEED, hashlib.sha256(_SEED.encode()).hexdigest())
+"""Where the numbers of `random_score` are from."""
 
 _MODEL: Final = select(scores.c.model).where(
     scores.c.item_id == bindparam("item"),
@@ -177,7 +180,7 @@ def metric_columns(
     drawn = np.array([random_score(item_id) for item_id in items])
     stored = metrics.get("random", np.full(len(items), math.nan))
     metrics["random"] = np.where(np.isnan(stored), drawn, stored)
-    provenance.setdefault("random", Provenance(_RANDOM, hashlib.sha256(_RANDOM.encode()).hexdigest()))
+    provenance.setdefault("random", RANDOM)
     present = [name for name, values in metrics.items() if not np.isnan(values).all()]
     theirs = {names[source] for source in names if source[1] == sha256} | {"cosine"}
     present.sort(key=lambda name: (_rank(name, name in theirs), name))

@@ -25,4 +25,4 @@ def build(_context: AppContext) -> Part:
         part = battle_part(reading.battles(), n_resamples=N_RESAMPLES, seed=SEED)
         return gr.Column(visible=True), battles_line(part) or battles_view(part)
 
-    return Part(outputs=[card, body], show=show, blank=(gr.Column(visible=False), ""))
+    return Part(outputs=[card, body], show=show, blank=(gr.update(visible=False), ""))

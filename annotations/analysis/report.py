@@ -25,6 +25,14 @@ PACKAGES: Final = ("specs-lens", "numpy", "scipy", "plotly", "sqlalchemy")
 """Whose versions the report names."""
 
 
+_NONE: Final = np.zeros(0, dtype=np.int64)
+NO_UNITS: Final = UnitTable(_NONE, (), _NONE, _NONE, np.zeros(0), (), (), 0)
+"""The units of a report that has none."""
+
+NO_BATTLES: Final = BattleTable((), (), (), (), (), (), (), (), {}, {})
+"""The battles of a report that has none."""
+
+
 @dataclass(frozen=True)
 class ReportOptions:
     """How the figures of a report are computed.
@@ -65,11 +73,15 @@ class Origin:
         source: In words, for example the name of a file.
         choice: What of it went in, name and value in words; empty for all of it.
         settings: How the scores of the chosen weights were made; None where nothing records it.
+        knows_raters: Whether it is known who rated; otherwise the answers of one item are one answer.
+        knows_blind: Whether it is known which ratings were given before the metric was seen.
     """
 
     source: str
     choice: Mapping[str, str] = field(default_factory=dict)
     settings: ScoreSettings | None = None
+    knows_raters: bool = True
+    knows_blind: bool = True
 
 
 @dataclass(frozen=True, eq=False)

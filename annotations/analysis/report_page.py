@@ -128,14 +128,15 @@ def _in_words(row: MetricRow, report: Report) -> str:
 
 def _data(report: Report) -> Html:
     of = report.table
+    blind = count(of.n_blind) if report.origin.knows_blind else NOT_RECORDED
     rows: list[tuple[object, object]] = [
         ("source", report.origin.source),
         ("rated captions", count(len(of))),
         ("images", count(len(set(of.images)))),
         ("systems", count(len(set(of.systems) - {""}))),
-        ("raters", count(len(of.raters))),
+        ("raters", count(len(of.raters)) if report.origin.knows_raters else NOT_RECORDED),
         ("ratings", count(of.n_ratings)),
-        ("ratings given before the metric was seen", count(of.n_blind)),
+        ("ratings given before the metric was seen", blind),
     ]
     if report.correlations is not None:
         counted = report.correlations.counted

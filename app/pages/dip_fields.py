@@ -151,4 +151,4 @@ def lay_out() -> DipFields:
 
 
 def _number(label: str, value: float, elem_id: str) -> gr.Number:
-    return gr.Number(value=value, minimum=0.01, maximum=0.99, step=0.01, label=label, elem_id=elem_id)
+    return gr.Number(value=value, step=0.01, label=label, elem_id=elem_id)

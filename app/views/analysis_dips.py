@@ -49,8 +49,8 @@ def nothing_view(part: DipPart) -> str:
     found = part.detection
     if found.n_units:
         told = (
-            f"None of the {found.n_units:,} judged units is hallucinated by the majority, so there is nothing to "
-            "detect. Have captions with mistakes judged, or count “unsure” as hallucinated."
+            f"None of the {found.n_units:,} judged units is hallucinated by the majority: there is nothing "
+            "to detect. Have captions with mistakes judged, or count “unsure” as hallucinated."
         )
     elif not part.n_units or found.n_unrated == part.n_units:
         told = (
@@ -59,8 +59,8 @@ def nothing_view(part: DipPart) -> str:
         )
     elif found.n_without_delta:
         told = (
-            f"{found.n_without_delta:,} judged units have no score of this model. Score the captions that are "
-            "left, with the button on this page."
+            f"{found.n_without_delta:,} judged units have no score of this model. Score the captions that "
+            "are left, with the button on this page."
         )
     else:
         told = f"All {found.n_tied:,} judged units are tied. Have them judged once more."
@@ -72,7 +72,8 @@ def promise_view(found: Calibration) -> str:
     of = found.calibrated
     said = f'<p class="ra-soft">{html.escape(found.sentence)}</p>'
     if math.isnan(of.threshold):
-        return f'<div class="ra-row"><span>{_term("promised threshold", "Promised")}</span><b>nothing</b></div>{said}'
+        name = _term("promised threshold", "Promised")
+        return f'<div class="ra-row"><span>{name}</span><b>nothing</b></div>{said}'
     realised = found.realised
     other = found.n_images - of.n_images
     seen = (
@@ -101,8 +102,8 @@ def question_view(new: NewThreshold) -> str:
     return (
         f"<p><b>Make {new.threshold:.4g} the default of {html.escape(new.model)}</b> "
         f"<code>{html.escape(new.model_sha256[:_SHA_SHOWN])}</code>?</p><p>{html.escape(told)}</p>"
-        '<p class="ra-soft">Inspect’s slider starts there for everybody, and Compare, the curve after a rating '
-        "and the API take it.</p>"
+        '<p class="ra-soft">Inspect’s slider starts there for everybody, and Compare, the curve after a '
+        "rating and the API take it.</p>"
     )
 
 
@@ -110,7 +111,8 @@ def withdrawal_view(current: ModelThreshold) -> str:
     """Return what withdrawing a default means, to be confirmed."""
     return (
         f"<p><b>Let {html.escape(current.model)} start at 0 again?</b></p>"
-        f'<p class="ra-soft">Every fall is then a dip. The default {current.threshold:.4g} stays in the history.</p>'
+        f'<p class="ra-soft">Every fall is then a dip. The default {current.threshold:.4g} stays in the '
+        "history.</p>"
     )
 
 

@@ -5,9 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_study import SHA256, no_battles, no_units, study, study_battles, study_units
+from small_study import SHA256, study, study_battles, study_units
 
-from annotations.analysis.report import Origin, ReportOptions, analysis_report, limits_of
+from annotations.analysis.report import (
+    NO_BATTLES,
+    NO_UNITS,
+    Origin,
+    ReportOptions,
+    analysis_report,
+    limits_of,
+)
 from annotations.errors import InvalidScoresError
 
 QUICK = ReportOptions(n_resamples=50, n_permutations=50)
@@ -16,7 +23,7 @@ ORIGIN = Origin("pilot.csv")
 
 def report_of(table, units=None, battles=None, *, options=QUICK, **more):
     return analysis_report(
-        table, units or no_units(), battles or no_battles(), origin=ORIGIN, options=options, **more
+        table, units or NO_UNITS, battles or NO_BATTLES, origin=ORIGIN, options=options, **more
     )
 
 

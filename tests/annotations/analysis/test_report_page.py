@@ -13,15 +13,13 @@ from small_study import (
     HOSTILE,
     HOSTILE_SYSTEM,
     SHA256,
-    no_battles,
-    no_units,
     study,
     study_battles,
     study_units,
 )
 
 from annotations.analysis.definitions import DEFINITIONS
-from annotations.analysis.report import Origin, ReportOptions, analysis_report
+from annotations.analysis.report import NO_BATTLES, NO_UNITS, Origin, ReportOptions, analysis_report
 from annotations.analysis.report_html import (
     Html,
     anchor,
@@ -69,9 +67,7 @@ class Parsed(HTMLParser):
 def made(table=None, units=None, battles=None, *, options=QUICK, origin=None):
     table = study() if table is None else table
     origin = origin or Origin("pilot.csv")
-    return analysis_report(
-        table, units or no_units(), battles or no_battles(), origin=origin, options=options
-    )
+    return analysis_report(table, units or NO_UNITS, battles or NO_BATTLES, origin=origin, options=options)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from annotations import (
     campaign_cli,
     drawing_cli,
     ranking_cli,
+    scores_cli,
     statistics_cli,
     transfer_cli,
 )
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         campaign_cli,
         drawing_cli,
         transfer_cli,
+        scores_cli,
         backup_cli,
         accounts_cli,
         statistics_cli,

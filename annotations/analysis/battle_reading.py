@@ -53,7 +53,7 @@ def read_battles(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTH
         captions = list(dict.fromkeys(item_id for one in battles for item_id in (one.first, one.second)))
         places = {item_id: number for number, item_id in enumerate(captions)}
         scored = read_scores(connection, places, _captions())
-        unit_counts = count_units(connection, places, _captions())
+        unit_counts = count_units(connection, places, items.c.id.in_(_captions()))
     lengths = scored.column(("length_tokens", sha256), len(captions))
     first = np.array([places[one.first] for one in battles], dtype=np.int64)
     second = np.array([places[one.second] for one in battles], dtype=np.int64)

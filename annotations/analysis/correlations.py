@@ -364,7 +364,7 @@ def _ceiling(
 ) -> Ceiling:
     given = table.answers[question]
     if coefficient not in MEASURES or level not in ("pooled", "per_image", "per_image_zero"):
-        reason = f"there is no human ceiling in {coefficient} at the level {level}"
+        reason = f"it is not defined for {coefficient} at the level {level}"
         return Ceiling(Statistic(math.nan, 0, math.nan, math.nan, reason), 0)
     items = given.item.tolist()
     found = leave_one_out(

@@ -67,3 +67,13 @@ def span(limits: tuple[float, float] | None) -> dict[str, Any]:
     if float(low).is_integer() and float(high).is_integer() and 1 < high - low <= 10:
         axis["tickvals"] = list(range(int(low), int(high) + 1))
     return axis
+
+
+def with_legend(figure: go.Figure) -> go.Figure:
+    """Put the names of the traces above a figure, where no axis title stands in their way."""
+    figure.update_layout(
+        showlegend=True,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0},
+        margin_t=40,
+    )
+    return figure

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import plotly.graph_objects as go
 
-from annotations.analysis.figure_frame import CHOSEN, GREY, INK, PALE, figure_of, span
+from annotations.analysis.figure_frame import CHOSEN, GREY, INK, PALE, figure_of, span, with_legend
 from annotations.analysis.table import SENTINELS
 from annotations.correlation import Statistic
 from annotations.length_effects import Bucket
@@ -81,7 +81,7 @@ def length_lines(buckets: Sequence[Bucket], *, coefficient: str, chosen: str) ->
     )
     figure.update_yaxes(title_text=coefficient)
     figure.add_hline(y=0, line={"color": PALE, "width": 1})
-    return _with_legend(figure)
+    return with_legend(figure)
 
 
 def strengths(ranking: Ranking) -> go.Figure:
@@ -101,7 +101,7 @@ def strengths(ranking: Ranking) -> go.Figure:
         )
         for name, system in ranking.systems.items()
     ]
-    return forest(entries, name="strength (log-odds against the mean system)")
+    return forest(entries, name="strength (log-odds)")
 
 
 def forest(entries: Sequence[Entry], *, name: str, limits: tuple[float, float] | None = None) -> go.Figure:
@@ -223,12 +223,3 @@ def _tokens(bucket: Bucket) -> str:
     if math.isinf(bucket.high):
         return f"{bucket.low:g} and more" if bucket.low else "all"
     return f"{bucket.low:g} to {bucket.high - 1:g}"
-
-
-def _with_legend(figure: go.Figure) -> go.Figure:
-    figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0},
-        margin_t=40,
-    )
-    return figure

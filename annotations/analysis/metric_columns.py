@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from annotations.analysis.chosen_ratings import Flags
 from annotations.analysis.table import SENTINELS, Provenance, Weights
@@ -29,6 +29,12 @@ _OF_WEIGHTS: Final = (MAIN_METRIC, "cosine")
 _LONGEST_MODEL: Final = 40
 _RANDOM: Final = "random, seed 0"
 
+_MODEL: Final = select(scores.c.model).where(
+    scores.c.item_id == bindparam("item"),
+    scores.c.metric == bindparam("metric"),
+    scores.c.model_sha256 == bindparam("sha256"),
+)
+
 Source = tuple[str, str]
 """A metric and a SHA-256."""
 
@@ -38,7 +44,7 @@ class ScoreRows:
     """Stored scores of items, K rows.
 
     Attributes:
-        sources: Every source of the database with the name of its model.
+        sources: Every source of the database with the name of its model; "" where no item read has a score.
         source: (K,) numbers of the sources.
         item: (K,) numbers of the items.
         score: (K,) what the metric reports.
@@ -85,20 +91,8 @@ def read_scores(connection: Connection, places: Mapping[str, int], wanted: Selec
     Returns:
         The scores.
     """
-    first = (
-        select(scores.c.metric, scores.c.model_sha256, func.min(scores.c.item_id).label("item_id"))
-        .group_by(scores.c.metric, scores.c.model_sha256)
-        .subquery("first")
-    )
-    # Found on the primary key, so that the long rows with the curves are not read for it.
-    same = and_(*(scores.c[column.name] == column for column in first.c))
-    named = connection.execute(
-        select(scores.c.metric, scores.c.model_sha256, scores.c.model)
-        .select_from(first.join(scores, same))
-        .order_by(scores.c.metric, scores.c.model_sha256)
-    )
-    sources = {(row.metric, row.model_sha256): row.model for row in named}
-    number_of = {source: number for number, source in enumerate(sources)}
+    pairs = connection.execute(select(scores.c.metric, scores.c.model_sha256).distinct())
+    number_of = {pair: number for number, pair in enumerate(sorted(tuple(pair) for pair in pairs))}
     item_ids, metrics, sha256s, values, similarities = read_columns(
         connection,
         select(
@@ -109,7 +103,13 @@ def read_scores(connection: Connection, places: Mapping[str, int], wanted: Selec
     kept = item >= 0
     source = np.array([number_of[pair] for pair in zip(metrics, sha256s, strict=True)], dtype=np.int64)
     score, similarity = (np.array(column, dtype=np.float64) for column in (values, similarities))
-    return ScoreRows(sources, source[kept], item[kept], score[kept], similarity[kept])
+    # The name of a model is as long as a sentence, and is read once a source and not once a score.
+    models = dict.fromkeys(number_of, "")
+    for row in np.unique(source, return_index=True)[1].tolist():
+        pair = metrics[row], sha256s[row]
+        key = {"item": item_ids[row], "metric": pair[0], "sha256": pair[1]}
+        models[pair] = connection.execute(_MODEL, key).scalar_one()
+    return ScoreRows(models, source[kept], item[kept], score[kept], similarity[kept])
 
 
 def weights_to_choose(rows: ScoreRows, kept: Flags) -> tuple[Weights, ...]:

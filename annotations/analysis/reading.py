@@ -19,6 +19,7 @@ from annotations.analysis.metric_columns import (
 from annotations.analysis.rated_items import (
     answers_by_question,
     count_units,
+    is_rated,
     items_left_out,
     lengths_outside,
     rated_ids,
@@ -59,9 +60,9 @@ def database_stamp(engine: Engine) -> tuple[Any, ...]:
             for query in (
                 select(func.count()).select_from(revisions),
                 select(func.count()).select_from(audit),
-                select(func.count(), func.max(scores.c.created_at)).select_from(scores),
-                select(func.count(), not_cut, func.max(items.c.deleted_at), func.sum(items.c.weight)),
-                select(func.count(items.c.deleted_at)),
+                select(func.count(), func.max(scores.c.created_at), func.sum(scores.c.score)),
+                select(func.count(), not_cut, func.sum(items.c.weight)).select_from(items),
+                select(func.count(items.c.deleted_at), func.max(items.c.deleted_at)),
                 select(func.count(), func.count(campaigns.c.deleted_at), func.max(campaigns.c.deleted_at)),
             )
             for value in connection.execute(query).one()
@@ -96,7 +97,7 @@ def read_table(engine: Engine, choice: Choice = _EVERYTHING) -> AnalysisTable:
         rated = read_ratings(connection, places)
         given = read_answers(connection, rated)
         scored = read_scores(connection, places, rated_ids())
-        unit_counts = count_units(connection, places, rated_ids())
+        unit_counts = count_units(connection, places, is_rated())
     kept, left_out = drop(_marked(rated.item, n_items), items_left_out(found, choice))
     is_in, of_ratings = apply_choice(rated, choice, kept[rated.item])
     left_out |= of_ratings

@@ -15,6 +15,9 @@ from typing import Any, Final
 from annotations.analysis.definitions import DEFINITIONS
 
 _HERE: Final = Path(__file__).parent
+LONG: Final = 40
+"""Characters from which on a fact has a line of its own."""
+
 NOTHING: Final = "–"
 """What stands where there is no number."""
 
@@ -83,31 +86,46 @@ def term(name: str, shown: str = "") -> Html:
     )
 
 
-def table(heads: Sequence[object], rows: Iterable[Sequence[object]], *, left: int = 1) -> Html:
+def table(
+    heads: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    *,
+    left: int = 1,
+    words: Sequence[str] = ("note",),
+) -> Html:
     """Return a table that scrolls sideways where it does not fit.
 
     Args:
         heads: Of the columns; `Html` or text.
         rows: A cell a column; `Html` or text.
-        left: So many columns, from the first, hold words and stand to the left; the others hold numbers. The
-            last column stands to the left as well where its head is "note".
+        left: So many columns, from the first, hold words and stand to the left; the others hold numbers.
+        words: Heads of further columns that hold words; one in which none stands is left out.
     """
-    notes = len(heads) - 1 if heads and heads[-1] == "note" else -1
+    body_rows = [list(row) for row in rows]
+    # A column of words in which nothing is said would only take room.
+    silent = {
+        place
+        for place, name in enumerate(heads)
+        if name in words and not any(str(row[place]) for row in body_rows)
+    }
+    shown = [place for place in range(len(heads)) if place not in silent]
 
     def kind(place: int) -> str:
-        if place == notes:
-            return ' class="note-cell"'
+        if heads[place] in words:
+            return ' class="words"'
         return "" if place < left else ' class="n"'
 
-    head = "".join(f'<th scope="col"{kind(place)}>{text(cell)}</th>' for place, cell in enumerate(heads))
+    head = "".join(f'<th scope="col"{kind(place)}>{text(heads[place])}</th>' for place in shown)
     body = "".join(
         "<tr>"
         + "".join(
-            f'<th scope="row">{text(cell)}</th>' if place == 0 else f"<td{kind(place)}>{text(cell)}</td>"
-            for place, cell in enumerate(row)
+            f'<th scope="row">{text(row[place])}</th>'
+            if place == 0
+            else f"<td{kind(place)}>{text(row[place])}</td>"
+            for place in shown
         )
         + "</tr>"
-        for row in rows
+        for row in body_rows
     )
     return Html(
         f'<div class="table" tabindex="0"><table><thead><tr>{head}</tr></thead>'
@@ -117,7 +135,11 @@ def table(heads: Sequence[object], rows: Iterable[Sequence[object]], *, left: in
 
 def facts(rows: Iterable[tuple[object, object]]) -> Html:
     """Return names with what they are, side by side."""
-    pairs = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in rows)
+    pairs = "".join(
+        f"<div{' class=wide' if len(str(value)) > LONG else ''}><dt>{text(name)}</dt>"
+        f"<dd>{text(value)}</dd></div>"
+        for name, value in rows
+    )
     return Html(f'<dl class="facts">{pairs}</dl>')
 
 
@@ -170,7 +192,7 @@ def heading(title: object) -> Html:
 
 
 def folded(title: str, *parts: Html) -> Html:
-    """Return parts that a reader opens; printed, they are open."""
+    """Return parts that a reader opens; printed is what stands open."""
     return Html(f"<details><summary>{text(title)}</summary>{''.join(parts)}</details>")
 
 
@@ -187,7 +209,9 @@ def document(*, title: str, body: str, library: str) -> str:
         body: HTML.
         library: The text of plotly.js.
     """
-    style, script = (_HERE.joinpath(f"report.{ending}").read_text(encoding="utf-8") for ending in ("css", "js"))
+    style, script = (
+        _HERE.joinpath(f"report.{ending}").read_text(encoding="utf-8") for ending in ("css", "js")
+    )
     hashes = " ".join(f"'sha256-{_digest(each)}'" for each in (library, script))
     # Plotly writes styles of its own while it runs, so those are let through; no style can fetch anything.
     policy = (

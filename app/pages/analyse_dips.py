@@ -146,7 +146,7 @@ def _drawn(kept: _Kept, threshold: float) -> tuple[Any, ...]:
 
 
 def _blank(told: str) -> tuple[Any, ...]:
-    # Updates, not components: those would be laid out where the page is built.
+    # Updates and no components: while the page is laid out, one that is made would be laid out with it.
     hidden = gr.update(visible=False)
     return (
         *(gr.update(visible=bool(told)), gr.update(value=f'<p class="ra-soft">{told}</p>', visible=True)),

@@ -111,7 +111,8 @@ def question_view(new: NewThreshold) -> str:
     promise = new.promise
     told = (
         f"It is promised that at most {promise.rate:.0%} of the flags on an image are wrong, on images like "
-        f"the {new.n_images:,} of the calibration; the chance that it misled is at most {promise.failure:.0%}."
+        f"the {new.n_images:,} of the calibration. The chance that it misled is at most {promise.failure:.0%}"
+        "."
         if promise is not None
         else "Nothing is promised of it: it was chosen by eye on the same ratings. The calibrated threshold "
         "has a promise."

@@ -38,16 +38,21 @@ from annotations.analysis.report_html import (
 )
 from annotations.level_values import LevelValue
 
+_ONE_INTERVAL = (
+    "Below, intervals are given for this coefficient at this level alone: those of all take long "
+    "(--everything computes them)."
+)
 N_FARTHEST = 10
 """Captions that are shown on either side of the line."""
 
 
-def correlation_section(part: Correlations, metric: str) -> Html:
+def correlation_section(part: Correlations, metric: str, *, everything: bool) -> Html:
     """Return how far each metric agrees with people: figure, table, and every coefficient at every level.
 
     Args:
         part: The figures.
         metric: The one that is drawn in blue.
+        everything: Whether every coefficient at every level has an interval.
     """
     chosen = Html(f"{term(part.coefficient)}, {term(part.level)}")
     entries = [_entry(row, metric) for row in part.rows]
@@ -95,6 +100,7 @@ def correlation_section(part: Correlations, metric: str) -> Html:
         ),
         plot("forest", figure, "Coefficient of every metric with its interval; the table has the numbers"),
         table(heads, rows),
+        notes([] if everything else [_ONE_INTERVAL]),
         _weighted(part),
         *(_every_level(row) for row in part.rows),
     )

@@ -100,7 +100,7 @@ class Counted:
     n_blind: int
 
 
-def cluster_letters(cluster: int | None) -> str:
+def letters_of(cluster: int | None) -> str:
     """Name clusters A to Z, then AA and so on."""
     letters = ""
     left = cluster or 0

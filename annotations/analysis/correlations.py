@@ -12,13 +12,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from annotations.analysis.correlation_notices import notices
-from annotations.analysis.correlation_rows import (
-    Ceiling,
-    Counted,
-    MetricRow,
-    WilliamsPair,
-    cluster_letters,
-)
+from annotations.analysis.correlation_rows import Ceiling, Counted, MetricRow, WilliamsPair, letters_of
 from annotations.analysis.table import SENTINELS, AnalysisTable
 from annotations.correlation import Statistic
 from annotations.correlation_levels import (
@@ -162,7 +156,7 @@ def correlations(
             table, human, rows, coefficient, level, confidence=confidence, n=n_permutations, seed=seed
         )
     if ranking is not None:
-        rows = tuple(replace(row, cluster=cluster_letters(ranking.clusters.get(row.name))) for row in rows)
+        rows = tuple(replace(row, cluster=letters_of(ranking.clusters.get(row.name))) for row in rows)
     counted = _count(table, question, human)
     part = Correlations(
         question=question,

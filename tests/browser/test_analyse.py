@@ -1,13 +1,14 @@
 """The Analyse page in a real browser: filters, statistic, the card of a point, the way to Inspect."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from annotations.campaigns import delete_campaign
 from annotations.scores import save_scores
 from annotations.store import NewRating, save_rating
 
@@ -21,7 +22,7 @@ EVIL = "<img src=x onerror=window.pwned=1>"
 
 
 @pytest.fixture(scope="module")
-def campaign(rate: Rate) -> str:
+def campaign(rate: Rate) -> Iterator[str]:
     """A campaign of 36 captions of 18 images, rated by two people and scored by two metrics."""
     made = rate.campaign(captions=0)
     for number in range(CAPTIONS):
@@ -49,7 +50,9 @@ def campaign(rate: Rate) -> str:
             ("length_tokens", 10 + number),
         ):
             save_scores(rate.engine, item, metric=metric, model="noisy", model_sha256=SHA, score=score)
-    return made
+    yield made
+    # Other files' tests look at what has the most captions.
+    delete_campaign(rate.engine, made)
 
 
 @pytest.fixture
@@ -139,10 +142,11 @@ def test_statistic_when_changed_changes_value_definition_and_address(analyse: Ca
 def test_axes_carry_the_questions_whole_scale_and_the_metrics_values(analyse: Callable[..., Page]) -> None:
     page = analyse()
 
-    ticks = page.locator("#analyse-plot .xtick text").all_inner_texts()
+    ticks = page.locator("#analyse-plot .xtick text").all_text_contents()
     assert ticks == ["1", "2", "3", "4", "5"]
     values = [
-        float(text.replace("−", "-")) for text in page.locator("#analyse-plot .ytick text").all_inner_texts()
+        float(text.replace("−", "-"))
+        for text in page.locator("#analyse-plot .ytick text").all_text_contents()
     ]
     assert min(values) <= 0.2
     assert max(values) >= 0.5

@@ -97,14 +97,14 @@ def processor_seconds(pid: int) -> float:
 
 
 def rate_once(engine: Engine) -> None:
-    """Let one more person rate a caption, so that the kept reading no longer holds."""
-    one = next(iter(ratings(engine)))
+    """Let somebody change an answer, so that the kept reading no longer holds."""
+    one = next(one for one in ratings(engine) if one.kind == "caption")
     save_rating(
         engine,
         NewRating(
             item_id=one.item_id,
-            rater=f"late {secrets.token_hex(4)}",
-            answers=one.answers,
+            rater=one.rater,
+            answers={name: 6 - value for name, value in one.answers.items()},
             verdicts=tuple("supported" for _ in one.verdicts),
             nonce=secrets.token_hex(8),
             guideline_version="1",
@@ -147,21 +147,22 @@ def main() -> int:
             page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
             answer = page.request.post(f"{url}/session", data={"code": invite(engine, "timer", role="admin")})
             assert answer.ok, answer.text()
-            found: dict[str, list[tuple[float, float]]] = {"first": [open_tab(page, url, pid)]}
-            found["again"] = [open_tab(page, url, pid) for _ in range(args.rounds)]
-            found["after a rating"] = []
-            for _ in range(args.rounds):
-                rate_once(engine)
-                found["after a rating"].append(open_tab(page, url, pid))
-            for name, rounds in found.items():
-                seconds, server = zip(*rounds, strict=True)
+            worst = 0.0
+            for name, rounds in (("first", 1), ("again", args.rounds), ("after a rating", args.rounds)):
+                found = []
+                for _ in range(rounds):
+                    if name == "after a rating":
+                        rate_once(engine)
+                    found.append(open_tab(page, url, pid))
+                seconds, server = zip(*found, strict=True)
+                worst = max(seconds) if name == "again" else worst
                 print(
                     f"{name}: {statistics.median(seconds):.2f} s (worst {max(seconds):.2f}), "
-                    f"server {statistics.median(server):.2f} s of a processor"
+                    f"server {statistics.median(server):.2f} s of a processor",
+                    flush=True,
                 )
             print(page.locator("#analyse-drawn").inner_text())
             browser.close()
-    worst = max(seconds for seconds, _ in found["again"])
     print(f"{'within' if worst <= LIMIT else 'over'} the {LIMIT:g} s that a warm server has")
     return 0 if worst <= LIMIT else 1
 

@@ -8,7 +8,10 @@ from annotations import (
     accounts_cli,
     backup_cli,
     campaign_cli,
+    drawing_cli,
     ranking_cli,
+    report_cli,
+    scores_cli,
     statistics_cli,
     transfer_cli,
 )
@@ -35,6 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="specs-ratings", description="Work with the database of ratings.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for part in (campaign_cli, transfer_cli, backup_cli, accounts_cli, statistics_cli, ranking_cli):
+    for part in (
+        campaign_cli,
+        drawing_cli,
+        transfer_cli,
+        scores_cli,
+        backup_cli,
+        accounts_cli,
+        statistics_cli,
+        ranking_cli,
+        report_cli,
+    ):
         part.add_commands(commands)
     return parser

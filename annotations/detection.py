@@ -240,12 +240,15 @@ def detect(
     )
 
 
-def sweep_thresholds(deltas: ArrayLike, hallucinated: ArrayLike) -> ThresholdSweep:
+def sweep_thresholds(
+    deltas: ArrayLike, hallucinated: ArrayLike, *, weights: ArrayLike | None = None
+) -> ThresholdSweep:
     """Compute what every threshold gives, for a plot.
 
     Args:
         deltas: (N,) of each unit; NaN leaves it out.
         hallucinated: (N,) 1 or 0, or NaN, which leaves the unit out, as in `UnitLabels`.
+        weights: (N,) as for `detect`; shares are then of weight, and `n_flagged` stays a count.
 
     Returns:
         One row for every set of units that a threshold can flag; negative thresholds, which flag units that
@@ -255,18 +258,26 @@ def sweep_thresholds(deltas: ArrayLike, hallucinated: ArrayLike) -> ThresholdSwe
         InvalidScoresError: If the lengths differ, or no unit has both.
     """
     suspicion, labels = -np.asarray(deltas, dtype=np.float64), np.asarray(hallucinated, dtype=np.float64)
-    if suspicion.ndim != 1 or suspicion.shape != labels.shape:
-        raise InvalidScoresError(f"there are {suspicion.shape} deltas and {labels.shape} labels")
+    weight = np.ones(labels.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+    if suspicion.ndim != 1 or not suspicion.shape == labels.shape == weight.shape:
+        raise InvalidScoresError(
+            f"there are {suspicion.shape} deltas, {labels.shape} labels and {weight.shape} weights"
+        )
     kept = ~np.isnan(suspicion) & ~np.isnan(labels)
     if not kept.any():
         raise InvalidScoresError(f"none of the {len(labels)} units has a delta and a majority")
     distinct, place = np.unique(-suspicion[kept], return_inverse=True)  # falling suspicions
-    true = np.concatenate([[0], np.cumsum(np.bincount(place, weights=labels[kept] == 1))])
-    flagged = np.concatenate([[0], np.cumsum(np.bincount(place))])
+    share = weight[kept]
+
+    def running(values: Floats | None) -> Floats:
+        sums: Floats = np.concatenate([[0.0], np.cumsum(np.bincount(place, weights=values))])
+        return sums
+
+    true, flagged = running(share * (labels[kept] == 1)), running(share)
     n_true, n = true[-1], flagged[-1]
     return ThresholdSweep(
         threshold=np.append(-distinct, np.nextafter(-distinct[-1], -np.inf)),
-        n_flagged=flagged.astype(np.int64),
+        n_flagged=running(None).astype(np.int64),
         precision=_over(true, flagged),
         recall=_over(true, np.full(len(true), n_true)),
         f1=_over(2 * true, flagged + n_true),

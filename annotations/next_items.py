@@ -218,6 +218,40 @@ def draw_items(probabilities: ArrayLike, *, seed: int = 0) -> list[DrawnItem]:
     return [DrawnItem(int(item), float(chance[item]), float(1 / chance[item])) for item in chosen]
 
 
+def earlier_share(n_earlier: int, n_new: float) -> float:
+    """Choose how much of an estimate rests on the items of earlier draws once there is another draw.
+
+    Args:
+        n_earlier: Items that earlier draws brought into the sample.
+        n_new: How many unrated items the new draw brings in on average: the sum of their chances.
+
+    Returns:
+        The share, in [0, 1], in proportion to the numbers; 1 where the draw brings in none. It depends on no
+        rating and not on what the draw happens to pick, so the estimate stays unbiased.
+
+    Source:
+        ours: docs/analysis.md, Which items next.
+    """
+    return n_earlier / (n_earlier + n_new) if n_new > 0 else 1.0
+
+
+def kept_weight(weight: float, share: float) -> float:
+    """Weigh an item of the sample after another draw.
+
+    In the estimate from earlier draws it has its weight; in the one from the new draw it is known already
+    and stands for itself. The two are mixed, and a newly drawn item has 1 - `share` over its chance.
+
+    Args:
+        weight: Before the draw.
+        share: From `earlier_share`.
+
+    Source:
+        The mean of unbiased estimates from successive draws: Des Raj, Some estimators in sampling with
+        varying probabilities without replacement, 1956; the share is ours.
+    """
+    return share * weight + (1 - share)
+
+
 def _checked(
     metric_scores: ArrayLike, ratings: Sequence[Sequence[float]]
 ) -> tuple[Floats, Floats, Counts, float]:

@@ -7,8 +7,8 @@ Ratings are append-only: a change or a withdrawal is another row of ``revisions`
 alter or remove one. The view ``current_ratings`` holds the latest revision of each rater on each item, unless
 that revision withdraws the rating. Append-only as well are the cuts of a caption (``units``), the record of
 who corrected one (``segmentations``), the versions of a campaign's instructions (``guidelines``), what an
-adjudicator decided (``final_labels``) and what was done to people's work (``audit``). Campaigns and items are
-deleted softly, by ``deleted_at``.
+adjudicator decided (``final_labels``), the dip thresholds that models start with (``thresholds``) and what
+was done to people's work (``audit``). Campaigns and items are deleted softly, by ``deleted_at``.
 
 Times are UTC in one fixed-width ISO 8601 form, ``2026-01-31T09:05:00.000000Z``, so that they sort as text in
 every database and need no conversion in a browser. Offsets count code points of the caption.
@@ -35,6 +35,7 @@ from sqlalchemy import (
 
 from annotations.campaign_tables import audit, campaigns, final_labels, guidelines, questions
 from annotations.columns import metadata, new_id, time_column, timestamp
+from annotations.threshold_tables import thresholds
 
 # One place to import any table from.
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "metadata",
     "new_id",
     "questions",
+    "thresholds",
     "timestamp",
 ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from annotations.locations import add_places, data_dir, database_of, images_dir
+from annotations.scores_cli import TABLES, export_table
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -60,11 +61,21 @@ def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None
         "export",
         help="write the ratings, or the items, as CSV, JSON lines, Parquet and more",
         description="Write the current ratings with raters and versions. CSV, JSON lines and "
-        "Parquet can be imported again.",
+        "Parquet can be imported again. Captions are written as `specs metrics` reads them, scores as it "
+        "writes them.",
     )
     export.add_argument("--campaign", metavar="NAME", help="of this campaign alone (default: of all)")
-    export.add_argument("--what", choices=("ratings", "items"), default="ratings", help="default: ratings")
-    export.add_argument("--format", choices=_FORMATS, default="csv", help="default: csv")
+    export.add_argument(
+        "--what", choices=("ratings", "items", *TABLES), default="ratings", help="default: ratings"
+    )
+    export.add_argument("--format", choices=_FORMATS, help="default: csv; of captions jsonl")
+    export.add_argument(
+        "--references",
+        nargs="+",
+        default=[],
+        metavar="SOURCE",
+        help="with captions: sources whose captions are references of the others of the same image",
+    )
     export.add_argument(
         "--all-revisions",
         action="store_true",
@@ -134,7 +145,7 @@ def _reimport(options: argparse.Namespace, database: str, images: Path) -> int:
         report = import_export(engine, options.path, images=images, report=options.report)
     finally:
         engine.dispose()
-    _tell_refusals(report.refused, report.refusals)
+    tell_refusals(report.refused, report.refusals)
     if report.refused:
         print(
             f"specs-ratings: nothing was written, because {report.refused:,} entries were refused",
@@ -157,11 +168,13 @@ def _export(options: argparse.Namespace) -> int:
     from annotations.exporting import export_items, export_parquet, export_ratings
     from annotations.snapshots import export_snapshot
 
-    format, items = options.format, options.what == "items"
+    format, items, table = options.format or "csv", options.what == "items", options.what in TABLES
     if format in ("parquet", "mtme", "sqlite") and options.output is None:
         raise InvalidRecordError(f"{format} cannot go to the standard output; name a file with -o")
-    if format in ("mtme", "sqlite") and (items or options.all_revisions):
+    if format in ("mtme", "sqlite") and (items or table or options.all_revisions):
         raise InvalidRecordError(f"{format} has its own contents; leave out --what and --all-revisions")
+    if options.references and not table:
+        raise InvalidRecordError("references go with --what captions")
     if format == "mtme" and options.campaign is None:
         raise InvalidRecordError("mtme is of one campaign; name it with --campaign")
     if format == "sqlite" and options.campaign is not None:
@@ -170,6 +183,9 @@ def _export(options: argparse.Namespace) -> int:
     try:
         campaign_id = None if options.campaign is None else get_campaign(engine, options.campaign).id
         everything: bool = options.all_revisions
+        if table:
+            export_table(options, engine, campaign_id)
+            return 0
 
         def write(path: Path) -> int:
             if format == "parquet":
@@ -249,7 +265,7 @@ def _to_file(path: Path, what: str, write: "Callable[[Path], int]") -> None:
 
 
 def _tell(report: "ImportReport") -> int:
-    _tell_refusals(report.refused, report.refusals)
+    tell_refusals(report.refused, report.refusals)
     written = report.written
     if written is None:
         print(
@@ -271,7 +287,13 @@ def _tell(report: "ImportReport") -> int:
     return 0
 
 
-def _tell_refusals(number: int, first: "tuple[Refusal, ...]") -> None:
+def tell_refusals(number: int, first: "tuple[Refusal, ...]") -> None:
+    """Print the first refused rows, and how many more there are.
+
+    Args:
+        number: Of refused rows.
+        first: Some of them.
+    """
     for one in first:
         print(f"{one.file!r}, row {one.number}: {one.reason}", file=sys.stderr)
     if number > len(first):

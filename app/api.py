@@ -16,6 +16,7 @@ from gradio.utils import get_function_params, get_upload_folder
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from app.default_thresholds import default_of, value_of
 from app.inspection import checked_caption
 from app.models import CUSTOM_MODEL, chosen_checkpoint
 from app.problems import refusal, told_to_caller
@@ -132,6 +133,7 @@ def curve_of(
 
     Raises:
         SpecsError: If an argument will not do; the message is one for the caller.
+        AnnotationError: If no threshold is given and the model's default cannot be read.
     """
     from specs_core.curve import curve_of_units, curve_record
     from specs_core.evidence import with_leave_one_out
@@ -140,7 +142,7 @@ def curve_of(
 
     text, notes = _caption(caption, context.settings)
     cutter = _one_of(segmenter, "segmenter", SEGMENTERS)
-    cut = _number(threshold, "threshold", lowest=0.0)
+    cut = None if threshold is None else _number(threshold, "threshold", lowest=0.0)
     if not isinstance(leave_one_out, bool):
         raise ConfigError(f"leave_one_out has to be true or false, got {_kind(leave_one_out)}")
     encoder, features, about_image = _encoded(context, image, model)
@@ -148,6 +150,8 @@ def curve_of(
     curve = curve_of_units(
         encoder, features, units, segmenter=cutter, segmenter_version=segmenter_version(cutter)
     )
+    if cut is None:
+        cut = value_of(default_of(context, encoder.weights_sha256))
     record = curve_record(curve, encoder, threshold=cut)
     if leave_one_out:
         record = with_leave_one_out(record, without_each(encoder, features, curve))
@@ -250,7 +254,7 @@ def build(context: "AppContext", limit: RateLimit) -> None:
         caption: str,
         model: Model = CUSTOM_MODEL,
         segmenter: Segmenter = "dependency",
-        threshold: float = 0.0,
+        threshold: float | None = None,
         leave_one_out: bool = False,
         request: gr.Request = None,  # type: ignore[assignment]
     ) -> dict[str, Any]:

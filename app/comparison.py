@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from app.default_thresholds import default_of, value_of
 from app.inspection import BUNDLED_MODEL, checked_caption, new_serial
 from specs_core.checkpoints import resolve
 from specs_core.errors import CaptionError, ImageError
@@ -38,7 +39,7 @@ class Entry:
         filename: What the visitor's file was called.
         thumbnail: The image made small, as a ``data:`` address; "" where all entries have the same image.
         caption: The caption as it was scored.
-        record: The curve as `specs_core.curve.curve_record` gives it, with dips at threshold 0.
+        record: The curve as `specs_core.curve.curve_record` gives it, with dips at `Comparison.threshold`.
         words: Words of the caption.
         f_clip_score: Of the words that the attribution reaches, or None where there is none.
         f_clip_note: What keeps it from covering the whole caption, "" for nothing.
@@ -77,6 +78,7 @@ class Comparison:
         entries: Two to five, in the order of their letters.
         model: The model's label.
         context_length: Tokens that it reads.
+        threshold: A dip is a delta below minus this: the default of the model.
         serial: Tells one comparison from another.
     """
 
@@ -85,6 +87,7 @@ class Comparison:
     model: str
     context_length: int
     serial: int
+    threshold: float = 0.0
 
     @property
     def best(self) -> tuple[str, ...]:
@@ -129,6 +132,7 @@ def compare_captions(
 
     Raises:
         SpecsError: If the image, the captions or the model will not do; the message is one for the page.
+        AnnotationError: If the model's default threshold cannot be read.
     """
     if not image_path:
         raise ImageError("There is no image yet. Upload, paste or take one; then compare its captions")
@@ -171,6 +175,7 @@ def compare_images(
 
     Raises:
         SpecsError: If the images, the caption or the model will not do; the message is one for the page.
+        AnnotationError: If the model's default threshold cannot be read.
     """
     paths = list(image_paths or ())
     if len(paths) < 2:
@@ -214,6 +219,7 @@ def _compare(
         _check_different({pair[0]: pixel_sha256(images[pair[1]].image) for pair in pairs}, "images")
     stage(0.1, f"Loading the model {resolve(model or context.settings.model).label}")
     encoder = context.encoders.get(model, on_progress=on_download)
+    threshold = value_of(default_of(context, encoder.weights_sha256))
     features = {path: encoder.image_features([loaded.image])[0] for path, loaded in images.items()}
     units = {text: segment(text, segmenter=segmenter) for _, _, text, _ in pairs}
     version = segmenter_version(segmenter)
@@ -233,14 +239,16 @@ def _compare(
                 filename=Path(path).name,
                 thumbnail=_data_address(loaded.image) if kind == "images" else "",
                 caption=text,
-                record=curve_record(curve, encoder),
+                record=curve_record(curve, encoder, threshold=threshold),
                 words=len(text.split()),
                 f_clip_score=None if found is None else found.f_clip_score,
                 f_clip_note=missing,
                 notes=(*loaded.notes, *notes, *([_PHOTOGRAPH] if foreign else [])),
             )
         )
-    return Comparison(kind, tuple(entries), encoder.checkpoint.label, encoder.context_length, new_serial())
+    return Comparison(
+        kind, tuple(entries), encoder.checkpoint.label, encoder.context_length, new_serial(), threshold
+    )
 
 
 def _check_count(count: int, what: Kind) -> None:

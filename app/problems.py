@@ -62,10 +62,10 @@ def told_to_caller() -> Iterator[None]:
     """Turn the errors that the libraries raise on purpose into errors for a caller of the API.
 
     Raises:
-        gradio.Error: In place of a SpecsError; anything else is a bug and passes.
+        gradio.Error: In place of a SpecsError or an AnnotationError; anything else is a bug and passes.
     """
     try:
         yield
-    except SpecsError as error:
+    except (SpecsError, AnnotationError) as error:
         _LOG.info("told to a caller: %s: %s", type(error).__name__, error)
         raise refusal(str(error)) from error

@@ -1,6 +1,8 @@
 """Measure an import: drawn small JPEG images with several captions each, as JSON lines with paths.
 
-Run: python benchmarks/rating_import.py [--images 20000] [--captions 5] [--database URL] [--slow 500]
+With --scores the scores of several metrics of all these captions are imported too, twice.
+
+Run: python benchmarks/rating_import.py [--images 20000] [--captions 5] [--scores 5] [--database URL]
 """
 
 import argparse
@@ -89,15 +91,48 @@ def take_in(table: Path, data: Path, database: str) -> None:
     engine.dispose()
 
 
+def take_scores_in(folder: Path, database: str, *, metrics: int) -> None:
+    """Write a table as `specs metrics` does, import it twice, and print time and memory of this process."""
+    from annotations.engine import open_database, reading
+    from annotations.import_scores import ScoresPlan, import_scores
+    from annotations.schema import items
+
+    engine = open_database(database)
+    generator = random.Random(0)
+    table = folder / "scores.jsonl"
+    with reading(engine) as connection, table.open("w", encoding="utf-8") as stream:
+        for item_id in connection.execute(items.select().with_only_columns(items.c.id)).scalars():
+            for number in range(metrics):
+                row = {"id": item_id, "metric": f"metric_{number}", "score": generator.random()}
+                row |= {"model": "benchmark", "model_sha256": "a" * 64, "note": None}
+                stream.write(json.dumps(row) + "\n")
+    for run in ("first", "again"):
+        start, processor = time.perf_counter(), time.process_time()
+        report = import_scores(engine, table, ScoresPlan())
+        seconds, processor = time.perf_counter() - start, time.process_time() - processor
+        assert report.written is not None
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"scores, {run}: {report.written.added:,} added, {report.written.already:,} there already, in "
+            f"{seconds:.1f} s ({processor:.1f} s of processor time); peak RSS {peak:,.0f} MB"
+        )
+    engine.dispose()
+
+
 def main() -> None:
     """Run the measurement and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--captions", type=int, default=5)
+    parser.add_argument("--scores", type=int, default=0, help="metrics of which scores are imported")
     parser.add_argument("--slow", type=int, default=100, help="rows for the loop of single calls")
     parser.add_argument("--database", help="an empty one; default: a new SQLite file in the temporary folder")
     parser.add_argument("--table", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--scores-in", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.scores_in:
+        take_scores_in(options.scores_in, options.database, metrics=options.scores)
+        return
     if options.table:
         take_in(options.table, options.table.parent / "data", options.database)
         return
@@ -109,6 +144,9 @@ def main() -> None:
         # A process of its own, so that its memory holds nothing of the drawing.
         command = [sys.executable, __file__, "--table", str(table), "--database", database]
         subprocess.run(command, check=True)
+        if options.scores:
+            command = [sys.executable, __file__, "--scores-in", folder, "--scores", str(options.scores)]
+            subprocess.run([*command, "--database", database], check=True)
         if options.slow and not options.database:
             single = f"sqlite:///{Path(folder) / 'single.sqlite3'}"
             speed = one_by_one(table, Path(folder) / "single", single, options.slow)

@@ -19,7 +19,8 @@ const rememberView = () => {
   put("item", base.item);
   put("model", base.settings.model);
   put("units", base.settings.segmenter);
-  put("threshold", base.settings.threshold ? String(base.settings.threshold) : null);
+  // Whoever opens it gets this threshold, also where the model starts at another one, or will.
+  put("threshold", base.settings.threshold || base.settings.default ? String(base.settings.threshold) : null);
   put("unit", edited || chosen === null ? null : String(chosen + 1));
   put("words", wordsShaded ? null : "off");
   put("heat", heatOn ? "on" : null);
@@ -53,8 +54,8 @@ const openAddress = () => {
   wordsShaded = wanted.get("words") !== "off";
   heatOn = wanted.get("heat") === "on";
   const settings = Object.fromEntries(["item", "model", "units", "threshold"].map((name) => [name, wanted.get(name) ?? ""]));
-  if (settings.item) tell("open", settings);
-  else if (Object.values(settings).some(Boolean)) tell("settings", settings);
+  // Also where the address says nothing: the model may start at a threshold of its own.
+  tell(settings.item ? "open" : "settings", settings);
 };
 
 

@@ -140,10 +140,12 @@ const showDips = () => {
           h("span", { class: "lens-dip" }, `▼ ${dip.delta}`), " ",
           h("span", { class: "lens-k" }, `unit ${dip.number}`), h("br"),
           h("span", { class: "cmp-dip", dir: "auto" }, dip.text))))
-      : h("p", { class: "lens-k" }, "No unit lowers the similarity.")));
+      : h("p", { class: "lens-k" }, view.threshold ? `No unit lowers the similarity by more than ${view.threshold.toFixed(3)}.` : "No unit lowers the similarity.")));
   host("compare-dips").replaceChildren(
     h("div", { class: "cmp-head" }, "Dips side by side"),
-    h("div", { class: "cmp-columns" }, ...columns));
+    h("div", { class: "cmp-columns" }, ...columns),
+    ...(view.threshold ? [h("p", { class: "lens-k cmp-foot" },
+      `A dip is a fall of more than ${view.threshold.toFixed(3)}, the default threshold of ${view.model}.`)] : []));
 };
 
 const showDownloads = () => {

@@ -70,7 +70,8 @@ const revealCurve = (curve, verdicts) => {
   };
   new ResizeObserver(draw).observe(holder);
   return [facts, holder, h("p", { class: "ra-soft" },
-    "Similarity of the image and the caption up to each unit; ▼ marks a dip." + (verdicts.length
+    `Similarity of the image and the caption up to each unit; ▼ marks a dip${curve.threshold
+      ? `, a fall of more than ${curve.threshold.toFixed(3)}, the default of this model` : ""}.` + (verdicts.length
       ? " Below the axis, your verdicts: ✓ supported, ✕ hallucinated, ? unsure." : ""))];
 };
 

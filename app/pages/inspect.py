@@ -11,6 +11,7 @@ import gradio as gr
 from PIL import Image
 
 from app.addresses import NamedItem, open_item, read_settings, recognise
+from app.default_thresholds import default_of, default_of_choice, origin, value_of
 from app.evidence import Evidence
 from app.evidence import kept as kept_evidence
 from app.examples import load_examples
@@ -53,6 +54,8 @@ class InspectPage:
     """What the frame needs of the Inspect page.
 
     Attributes:
+        open_address: Opens the item that an event names; it is shown only to whoever may see it.
+        opened: What `open_address` fills.
         rate_button: The button that hands the shown caption to the Rate page.
         hand_over: Stores the shown item and returns the pair that the Rate page waits for.
         hand_over_inputs: The components that ``hand_over`` reads.
@@ -61,6 +64,8 @@ class InspectPage:
         caption: The caption field.
     """
 
+    open_address: Callable[..., tuple[Any, ...]]
+    opened: list[Any]
     rate_button: gr.Button
     hand_over: Callable[..., tuple[str, int]]
     hand_over_inputs: list[Any]
@@ -79,6 +84,8 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     """
     state = gr.State(None)
     opened = gr.State(None)
+    # Whether the threshold is the visitor's own: moved by them, or named by the address.
+    is_own = gr.State(False)
     with gr.Row(elem_classes="lens-two", equal_height=False):
         with gr.Column(elem_classes="lens-col", elem_id="inspect-inputs"):
             with gr.Column(elem_classes="lens-card lens-picture"):
@@ -124,6 +131,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                     buttons=[],
                     label="Dip threshold: a fall of more than this, in cosine, is a dip",
                 )
+                threshold_note = text_html("", elem_id="threshold-note")
             with gr.Column(elem_classes="lens-card", elem_id="caption-card"):
                 editor = unit_editor.component()
                 host("units")
@@ -162,6 +170,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 "model": choice_of(context.settings, shown.model),
                 "segmenter": shown.automatic.segmenter,
                 "threshold": cut,
+                "default": value_of(default_of(context, shown.weights_sha256)),
             },
         )
 
@@ -179,6 +188,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         chosen: str | None,
         units: str,
         cut: float,
+        own: bool,
         named: NamedItem | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio finds it by this default
     ) -> tuple[Any, ...]:
@@ -193,7 +203,18 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
                 on_download=_download_progress(progress),
             )
             shown = recognise(context, scored, named)
-        return (shown, *draw(shown, cut), editing_view(shown), gr.Column(visible=shown.needs_other_model))
+            default = default_of(context, shown.weights_sha256)
+            begins = within_range(cut) if own else value_of(default)
+            drawn = draw(shown, begins)
+        return (
+            shown,
+            *drawn,
+            editing_view(shown),
+            gr.Column(visible=shown.needs_other_model),
+            # A slider that stands there already may have been moved meanwhile.
+            gr.update() if begins == cut else gr.update(value=begins),
+            origin(default),
+        )
 
     def redraw(
         shown: Inspection | None, cut: float, gathered: Evidence | None, edited: WhatIf | None
@@ -210,9 +231,14 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             gr.skip() if changed is None else answer(what_if_view(shown, changed, threshold=cut)),
         )
 
-    def tell_model(chosen: str) -> tuple[str, str]:
+    def tell_model(chosen: str, own: bool) -> tuple[Any, ...]:
         with shown_on_page():
-            return describe(context.settings, chosen), chip_text(context.settings, chosen)
+            told = describe(context.settings, chosen), chip_text(context.settings, chosen)
+            return (*told, *starting(chosen, own))
+
+    def starting(chosen: str | None, own: bool) -> tuple[Any, str]:
+        default = default_of_choice(context, chosen)
+        return gr.update() if own else gr.update(value=value_of(default)), origin(default)
 
     def switch_to_specs(progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008 - as above
         with shown_on_page():
@@ -220,17 +246,22 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
             context.encoders.get("specs", on_progress=_download_progress(progress))
         return gr.Dropdown(value="specs")
 
-    def open_settings(event: gr.EventData) -> tuple[Any, ...]:
+    def open_settings(own: bool, event: gr.EventData) -> tuple[Any, ...]:
         with shown_on_page():
             chosen = read_settings(context, event._data)
+            start, note = starting(chosen.model, own)
+        names_one = chosen.threshold is not None
         # Gradio has no value that leaves a component as it is in the midst of others but an empty update.
-        return tuple(
+        model_and_cut = (
             gr.update() if value is None else gr.update(value=value)
-            for value in (chosen.model, chosen.segmenter, chosen.threshold)
+            for value in (chosen.model, chosen.segmenter)
         )
+        cut = gr.update(value=chosen.threshold) if names_one else start
+        return (*model_and_cut, cut, note, True if names_one else gr.skip())
 
     def open_address(event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
-        settings = open_settings(event)
+        # Where the address names no threshold, the scoring that follows finds the one to start at.
+        settings = open_settings(True, event)
         with shown_on_page():
             named, picture = open_item(context, event._data, account_of_request(context, request))
         return (named, picture, named.caption, *settings)
@@ -261,8 +292,8 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
     quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 8}
     scoring: dict[str, Any] = {
         "fn": score,
-        "inputs": [image, caption, model, segmenter, threshold, opened],
-        "outputs": [state, plot, inspection, lines.evidence, editor, photo],
+        "inputs": [image, caption, model, segmenter, threshold, is_own, opened],
+        "outputs": [state, plot, inspection, lines.evidence, editor, photo, threshold, threshold_note],
         **model_work,
     }
     scoring["cancels"] = inspect_channels.wire(
@@ -289,13 +320,12 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         **quick,
     )
     image.input(checked_image, image, image, **quick)
-    model.change(tell_model, model, [model_note, chip], **quick)
-    lines.settings.ask(open_settings, None, [model, segmenter, threshold], **quick)
-    score_on(
-        lines.open.ask(
-            open_address, None, [opened, image, caption, model, segmenter, threshold], **quick
-        ).success
-    )
+    threshold.input(lambda: True, None, is_own, **quick)
+    model.change(tell_model, [model, is_own], [model_note, chip, threshold, threshold_note], **quick)
+    settings: list[Any] = [model, segmenter, threshold, threshold_note, is_own]
+    lines.settings.ask(open_settings, is_own, settings, **quick)
+    address = [opened, image, caption, *settings]
+    score_on(lines.open.ask(open_address, None, address, **quick).success)
     score_on(switch_button.click(switch_to_specs, None, model, **model_work).success)
     if examples is not None:
         score_on(examples.choose(use_example, None, [image, caption], **quick).success)
@@ -310,7 +340,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         threshold=threshold,
         draw=draw,
     )
-    return InspectPage(rate_button, hand_over, [state], compare_button, image, caption)
+    return InspectPage(open_address, address, rate_button, hand_over, [state], compare_button, image, caption)
 
 
 def _download_progress(progress: gr.Progress) -> Callable[[int, int], None]:

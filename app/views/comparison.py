@@ -162,6 +162,7 @@ def comparison_view(comparison: Comparison) -> dict[str, Any]:
         "serial": str(comparison.serial),
         "kind": comparison.kind,
         "model": comparison.model,
+        "threshold": comparison.threshold,
         "rows": [_row(entry, comparison) for entry in comparison.entries],
         "notices": _notices(comparison),
         "csv": comparison_csv(comparison),

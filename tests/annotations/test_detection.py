@@ -248,3 +248,12 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
             covered[name] += found.low <= getattr(reference, name).value <= found.high
     print({name: round(times / 300, 3) for name, times in covered.items()})  # docs/analysis.md
     assert all(0.9 <= times / 300 <= 0.985 for times in covered.values())
+
+
+def test_sweep_with_whole_weights_is_that_of_units_repeated_so_often():
+    deltas, labels, weights = [-0.2, -0.1, -0.1, 0.1, 0.3], [1, 0, 1, 1, 0], [3, 1, 2, 1, 4]
+    found = sweep_thresholds(deltas, labels, weights=weights)
+    repeated = sweep_thresholds(np.repeat(deltas, weights), np.repeat(labels, weights))
+    for name in ("threshold", "precision", "recall", "f1", "false_positive_rate"):
+        np.testing.assert_allclose(getattr(found, name), getattr(repeated, name))
+    assert found.n_flagged.tolist() == [0, 1, 3, 4, 5]

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from annotations.errors import InvalidScoresError
 from annotations.next_items import (
     draw_items,
+    earlier_share,
     item_gains,
+    kept_weight,
     metric_gaps,
     rank_items,
     sampling_probabilities,
@@ -201,3 +203,47 @@ def test_weighted_estimates_are_right_under_biased_draws_and_closer_than_an_even
     assert found["truth"].mean(axis=0)[3] > 0.2
     assert found["gain"].mean(axis=0)[4] > 0.03
     assert found["gain"][:, 0].std() < 0.95 * found["even"][:, 0].std()
+
+
+def drawn_four_times(seed, *, keep):
+    """Draw 80 of 560 items four times, each rated before the next draw; what the weighted r is wrong by."""
+    generator = np.random.default_rng(seed)
+    metric, truth = pool(560, generator)
+    weight, rated, drawn = np.ones(560), np.zeros(560, dtype=bool), np.zeros(560, dtype=bool)
+    rated[generator.choice(560, 40, replace=False)] = True
+    for number in range(4):
+        gain = item_gains(metric, [[t] if is_rated else [] for t, is_rated in zip(truth, rated, strict=True)])
+        free = np.flatnonzero(~rated)
+        share = earlier_share(int(drawn.sum()), 80)
+        if keep:
+            share = 0
+        else:
+            weight[drawn] = [kept_weight(one, share) for one in weight[drawn]]
+        for one in draw_items(sampling_probabilities(np.sqrt(gain.gain[free]), 80), seed=97 * seed + number):
+            weight[free[one.item]] = (1 - share) * one.weight
+            rated[free[one.item]] = drawn[free[one.item]] = True
+    chosen = np.flatnonzero(rated)
+    found = weighted_pearson_r(truth[chosen], metric[chosen], weight[chosen], groups=chosen, n_resamples=0)
+    return found.value - np.corrcoef(metric, truth)[0, 1], weight[chosen].sum() / 560
+
+
+def test_weights_when_items_are_drawn_again_and_again_add_up_to_the_pool():
+    sums = [drawn_four_times(seed, keep=False)[1] for seed in range(20)]
+    assert np.mean(sums) == pytest.approx(1, abs=0.02)
+    assert drawn_four_times(0, keep=True)[1] > 2.5
+
+
+@pytest.mark.slow
+def test_weighted_r_after_four_draws_is_right_where_weights_are_shared_and_wrong_where_they_stay():
+    found = {}
+    for keep in (False, True):
+        found[keep] = np.array([drawn_four_times(seed, keep=keep)[0] for seed in range(400)])
+        error = found[keep].std() / math.sqrt(400)
+        print("keep" if keep else "share", "bias", found[keep].mean().round(4), "error", error.round(4))
+    assert abs(found[False].mean()) <= 4 * found[False].std() / math.sqrt(400) + 1 / 320
+    assert found[True].mean() < -0.02
+
+
+def test_share_of_earlier_draws_when_nothing_new_comes_in_is_all_of_it():
+    assert (earlier_share(10, 0.0), earlier_share(0, 5.0), earlier_share(10, 30.0)) == (1.0, 0.0, 0.25)
+    assert (kept_weight(5.0, 1.0), kept_weight(5.0, 0.0), kept_weight(5.0, 0.25)) == (5.0, 1.0, 2.0)

@@ -1,0 +1,3 @@
+-- What version 0006 adds: a default threshold with a promise, and its withdrawal.
+INSERT INTO thresholds VALUES ('threshold-1', 'dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd', 1, 'scenes', 0.03125, false, 0.2, 0.1, 0, 0.5, 60, 310, 0.125, 0.0625, 0.25, 41, 'left_out', '{"campaigns": ["campaign-1"]}', 'checked by eye 👀', '0.2.0', 'rater-3', '2026-02-08T08:00:00.000000Z');
+INSERT INTO thresholds VALUES ('threshold-2', 'dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd', 2, 'scenes', 0, true, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, '{}', '', '0.2.0', 'rater-3', '2026-02-09T08:00:00.000000Z');

@@ -126,9 +126,11 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
     numbers.add_argument("--level", choices=_LEVELS, default="pooled", help="default: pooled")
     numbers.add_argument("--threshold", type=float, default=0.0, metavar="X", help="of dips (default: 0)")
     numbers.add_argument(
-        "--chosen-only",
-        action="store_true",
-        help="intervals for the chosen coefficient at the chosen level alone, which is much faster",
+        "--everything",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="intervals for every coefficient at every level, or for the chosen one alone, which is much "
+        "faster (default: for every one up to 6,000 captions)",
     )
     numbers.add_argument("--resamples", type=int, default=2000, metavar="N", help="default: 2000")
     numbers.add_argument("--permutations", type=int, default=2000, metavar="N", help="default: 2000")
@@ -152,7 +154,7 @@ def _report(options: argparse.Namespace) -> int:
         n_permutations=options.permutations,
         confidence=options.confidence,
         seed=options.seed,
-        everything=not options.chosen_only,
+        everything=options.everything,
         names=options.names,
     )
     tables = _from_store(options) if options.file is None else _from_file(options)

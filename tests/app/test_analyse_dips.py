@@ -209,7 +209,7 @@ def test_admin_makes_the_calibrated_threshold_the_default_in_two_steps(
     expected = calibration(shown.units(), rate=0.2, failure=0.1, seed=0)
     assert "Threshold" in caller.call("use")
     asked = caller.call("ask", None, expected.threshold)
-    assert "At most 20% of the flags" in asked
+    assert "It is promised that at most 20% of the flags" in asked
     assert current_threshold(context.engine, MODEL.sha256) is None, "asking sets nothing"
     said = caller.call("confirm")
     stored = current_threshold(context.engine, MODEL.sha256)

@@ -120,3 +120,11 @@ def test_report_when_names_are_asked_for_names_the_raters():
     report = report_of(table, battles=study_battles(table), options=replace(QUICK, names=True))
     assert report.table.names == ("Ada Lovelace", "Bo", "Cy")
     assert {row.name for row in report.people.consistency} == {"Ada Lovelace", "Bo", "Cy", "r-dan"}
+
+
+def test_report_when_there_are_many_captions_has_the_chosen_intervals_alone_unless_told(monkeypatch):
+    monkeypatch.setattr("annotations.analysis.report.MOST_FOR_EVERYTHING", 79)
+    assert report_of(study()).options.everything is False
+    assert report_of(study(), options=replace(QUICK, everything=True)).options.everything is True
+    monkeypatch.setattr("annotations.analysis.report.MOST_FOR_EVERYTHING", 80)
+    assert report_of(study()).options.everything is True

@@ -213,6 +213,17 @@ def test_page_when_there_are_other_weights_says_that_they_are_not_compared():
     assert not any("other set" in warning for warning in warnings(made(table)))
 
 
+def test_page_when_only_the_chosen_coefficient_has_an_interval_says_so():
+    report = made(options=replace(QUICK, everything=False))
+    said = Parsed(report_page(report)).text
+    assert "intervals of the chosen coefficient" in said
+    assert "--everything computes them" in said
+    (specs,) = [row for row in report.correlations.rows if row.name == "specs"]
+    assert not np.isnan(specs.values["kendall_tau_b"]["pooled"].low)
+    assert np.isnan(specs.values["pearson_r"]["pooled"].low)
+    assert "--everything" not in Parsed(report_page(made())).text
+
+
 def test_page_when_there_is_no_metric_shows_what_people_say():
     said = Parsed(report_page(made(replace(study(), metrics={}, provenance={})))).text
     assert "No caption has both a score and an answer in this choice." in said

@@ -10,6 +10,7 @@ from annotations import (
     campaign_cli,
     drawing_cli,
     ranking_cli,
+    report_cli,
     scores_cli,
     statistics_cli,
     transfer_cli,
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         accounts_cli,
         statistics_cli,
         ranking_cli,
+        report_cli,
     ):
         part.add_commands(commands)
     return parser

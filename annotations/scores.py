@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, and_, func, insert, select, update
+from sqlalchemy import Engine, and_, case, func, insert, select, update
 
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError
@@ -173,6 +173,34 @@ def load_curve(engine: Engine, item_id: str, *, metric: str, model_sha256: str) 
             select(scores.c.curve).where(
                 scores.c.item_id == item_id, scores.c.metric == metric, scores.c.model_sha256 == model_sha256
             )
+        )
+    return None if text is None else json.loads(text)
+
+
+def find_curve(
+    engine: Engine, item_id: str, *, metric: str, preferred_model: str | None = None
+) -> dict[str, Any] | None:
+    """Read a curve of an item, whichever model it is of.
+
+    Args:
+        engine: From `open_database`.
+        item_id: From `add_item`.
+        metric: Name of the metric.
+        preferred_model: Name of the model whose curve comes before those of others.
+
+    Returns:
+        The object given to `save_scores`, or None where there is none.
+
+    Raises:
+        StorageError: If the database fails.
+    """
+    is_another = case((scores.c.model == preferred_model, 0), else_=1)
+    with reading(engine) as connection:
+        text = connection.scalar(
+            select(scores.c.curve)
+            .where(scores.c.item_id == item_id, scores.c.metric == metric, scores.c.curve.is_not(None))
+            .order_by(is_another, scores.c.model_sha256)
+            .limit(1)
         )
     return None if text is None else json.loads(text)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from anyio import CapacityLimiter, to_thread
@@ -13,32 +13,25 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.analysis import shown_of
+from annotations.analysis.table import Choice
+from annotations.errors import InvalidScoresError, UnknownRecordError
+from app.analysis import Shown, Tables, shown_of
 from app.analysis_choice import form_of_query, read_asked
-from app.answers import read_item_id
+from app.analysis_parts import N_RESAMPLES, SEED
+from app.answers import FormError, read_item_id
 from app.json_routes import respond
 from app.sessions import require
 from app.thumbnails import thumbnail_url
-from app.views.spreadsheet import inert_cell
 
 if TYPE_CHECKING:
-    from annotations.analysis.table import AnalysisTable
+    from annotations.analysis.report_files import ReportTexts
     from app.context import AppContext
 
 ROLES: Final = ("adjudicator", "admin")
 """Who sees what others have answered: nobody who is still to rate."""
 
-_BEGINNING: Final = (
-    "item_id",
-    "image_id",
-    "campaign",
-    "system",
-    "caption",
-    "model",
-    "model_sha256",
-    "tokens",
-    "weight",
-)
+EVERYTHING_UP_TO: Final = 5_000
+"""Captions of which a report has an interval at every coefficient and level; beyond, at the chosen one."""
 
 
 def analysis_router(context: AppContext) -> APIRouter:
@@ -58,9 +51,26 @@ def analysis_router(context: AppContext) -> APIRouter:
     def item(request: Request, item_id: str) -> JSONResponse:
         return respond(lambda: _card(context, request, item_id))
 
+    async def download(request: Request, make: Callable[[AppContext, Request], Response]) -> Response:
+        # Whoever may not have it is told so at once, and takes no place in the queue.
+        refused = await to_thread.run_sync(_made_or_told, lambda: _refused(context, request))
+        if refused is not None:
+            return refused
+        made = await to_thread.run_sync(_made_or_told, lambda: make(context, request), limiter=heavy)
+        assert made is not None
+        return made
+
     @router.get("/analysis/items.csv")
     async def items_csv(request: Request) -> Response:
-        return await to_thread.run_sync(_download, lambda: _items(context, request), limiter=heavy)
+        return await download(request, _items)
+
+    @router.get("/analysis/report.html")
+    async def report_html(request: Request) -> Response:
+        return await download(request, _html)
+
+    @router.get("/analysis/report.json")
+    async def report_json(request: Request) -> Response:
+        return await download(request, _json)
 
     return router
 
@@ -70,68 +80,74 @@ def _card(context: AppContext, request: Request, item_id: str) -> dict[str, Any]
 
     require(context, request, *ROLES)
     found = get_item(context.engine, read_item_id({"item": item_id}))
+    if found.deleted_at is not None:
+        raise UnknownRecordError("this caption has been deleted")
     return {"caption": found.caption, "image": thumbnail_url(found.image_id), "system": found.source or ""}
 
 
-def _download(make: Any) -> Response:
-    made: list[Response] = []
+def _refused(context: AppContext, request: Request) -> None:
+    require(context, request, *ROLES)
 
-    def run() -> None:
-        made.append(make())
 
-    problem = respond(run)
-    return made[0] if made else problem
+def _made_or_told(make: Callable[[], Response | None]) -> Response | None:
+    """Return what is made, or the problem that it met as one sentence."""
+    made: list[Response | None] = []
+    told = respond(lambda: made.append(make()))
+    return made[0] if made else told
 
 
 def _items(context: AppContext, request: Request) -> Response:
-    require(context, request, *ROLES)
+    from annotations.analysis.report_files import table_csv
+
     _, tables = shown_of(context.readings, read_asked(form_of_query(request.query_params)))
     # The mark at the start tells spreadsheets that the file is UTF-8.
-    return _file("\ufeff" + items_csv(tables.table), "specs-lens-items.csv", "text/csv; charset=utf-8")
+    return _file("\ufeff" + table_csv(tables.table), "specs-lens-items.csv", "text/csv; charset=utf-8")
+
+
+def _html(context: AppContext, request: Request) -> Response:
+    return _file(_texts(context, request).html, "specs-lens-analysis.html", "text/html; charset=utf-8")
+
+
+def _json(context: AppContext, request: Request) -> Response:
+    return _file(_texts(context, request).json, "specs-lens-analysis.json", "application/json")
+
+
+def _texts(context: AppContext, request: Request) -> ReportTexts:
+    shown, tables = shown_of(context.readings, read_asked(form_of_query(request.query_params)))
+    key = ("report", replace(shown.asked, choice=Choice()))
+    try:
+        return tables.once(key, lambda: _made(context, shown, tables))
+    except InvalidScoresError as error:
+        raise FormError(str(error)) from error
+
+
+def _made(context: AppContext, shown: Shown, tables: Tables) -> ReportTexts:
+    from annotations.analysis.people import AT_ONCE
+    from annotations.analysis.report import ReportOptions
+    from annotations.analysis.report_files import make_report
+    from annotations.analysis.report_reading import origin_of
+
+    asked, table = shown.asked, tables.table
+    options = ReportOptions(
+        metric=asked.metric if asked.metric in table.metrics else None,
+        coefficient=asked.coefficient,
+        level=asked.level,
+        n_resamples=N_RESAMPLES,
+        seed=SEED,
+        everything=len(table) <= EVERYTHING_UP_TO,
+        at_most=AT_ONCE,
+    )
+    return make_report(
+        table,
+        tables.units(),
+        tables.battles(),
+        question=asked.question if asked.question in table.answers else None,
+        origin=origin_of(context.engine, table, asked.choice),
+        options=options,
+    )
 
 
 def _file(content: str, name: str, kind: str) -> Response:
     headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
-    return Response(content, media_type=kind, headers=headers)
-
-
-def items_csv(table: AnalysisTable) -> str:
-    """Return the items of a table as CSV: scores by metric, and people's mean and ratings by question.
-
-    Text that a spreadsheet would run as a formula begins with an apostrophe; what is missing is empty.
-
-    Args:
-        table: What is shown.
-    """
-    import numpy as np
-
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    questions = list(table.answers)
-    people = [column for name in questions for column in (f"human_{name}", f"ratings_{name}")]
-    writer.writerow([*_BEGINNING, *map(inert_cell, table.metrics), *map(inert_cell, people)])
-    metrics = [scores.tolist() for scores in table.metrics.values()]
-    means = [table.human(name).tolist() for name in questions]
-    counts = [np.bincount(table.answers[name].item, minlength=len(table)).tolist() for name in questions]
-    model, sha256 = (table.model.model, table.model.sha256) if table.model else ("", "")
-    lengths, weights = table.lengths.tolist(), table.weights.tolist()
-    for row, item_id in enumerate(table.items):
-        texts = map(inert_cell, (table.campaigns[row], table.systems[row], table.captions[row], model))
-        human = [
-            cell
-            for mean, count in zip(means, counts, strict=True)
-            for cell in (_number(mean[row]), count[row])
-        ]
-        writer.writerow(
-            [
-                *(item_id, table.images[row], *texts, sha256, _number(lengths[row]), _number(weights[row])),
-                *(_number(scores[row]) for scores in metrics),
-                *human,
-            ]
-        )
-    return buffer.getvalue()
-
-
-def _number(value: float) -> str:
-    # NaN is the one value that is not equal to itself.
-    return repr(value) if value == value else ""
+    # Half a character of a pasted emoji must not cost somebody the whole file.
+    return Response(content.encode("utf-8", "replace"), media_type=kind, headers=headers)

@@ -147,7 +147,7 @@ def histogram(
 def _marks(x: Floats, y: Floats, rows: Counts, *, hover: bool) -> go.Scatter:
     said: dict[str, Any] = {"hoverinfo": "none"}
     if hover:
-        said = {"hovertemplate": "human %{x:.2f}, metric %{y:.4g}<extra>item %{customdata}</extra>"}
+        said = {"hovertemplate": "human %{x:.2f}, metric %{y:.4g}<extra>row %{customdata}</extra>"}
     many = len(rows) > 400
     return go.Scatter(
         x=x.tolist(),

@@ -25,6 +25,17 @@ PACKAGES: Final = ("specs-lens", "numpy", "scipy", "plotly", "sqlalchemy")
 """Whose versions the report names."""
 
 
+MOST_FOR_EVERYTHING: Final = 6000
+"""Captions up to which every coefficient has an interval; pairwise accuracy takes their square in time."""
+
+_NONE: Final = np.zeros(0, dtype=np.int64)
+NO_UNITS: Final = UnitTable(_NONE, (), _NONE, _NONE, np.zeros(0), (), (), 0)
+"""The units of a report that has none."""
+
+NO_BATTLES: Final = BattleTable((), (), (), (), (), (), (), (), {}, {})
+"""The battles of a report that has none."""
+
+
 @dataclass(frozen=True)
 class ReportOptions:
     """How the figures of a report are computed.
@@ -38,7 +49,8 @@ class ReportOptions:
         n_permutations: Of each test between metrics, at most.
         confidence: Of every interval.
         seed: Of all resamples, folds, permutations and draws.
-        everything: Whether every coefficient at every level has an interval, not the chosen one alone.
+        everything: Whether every coefficient at every level has an interval, not the chosen one alone; None
+            for all of them up to `MOST_FOR_EVERYTHING` captions.
         at_most: Of the agreement between people: ratings that are compared, those of a random sample of
             images where there are more; None for all.
         names: Whether raters stand under their names; otherwise they are numbered.
@@ -52,7 +64,7 @@ class ReportOptions:
     n_permutations: int = 2000
     confidence: float = 0.95
     seed: int = 0
-    everything: bool = True
+    everything: bool | None = None
     at_most: int | None = None
     names: bool = False
 
@@ -65,11 +77,15 @@ class Origin:
         source: In words, for example the name of a file.
         choice: What of it went in, name and value in words; empty for all of it.
         settings: How the scores of the chosen weights were made; None where nothing records it.
+        knows_raters: Whether it is known who rated; otherwise the answers of one item are one answer.
+        knows_blind: Whether it is known which ratings were given before the metric was seen.
     """
 
     source: str
     choice: Mapping[str, str] = field(default_factory=dict)
     settings: ScoreSettings | None = None
+    knows_raters: bool = True
+    knows_blind: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +99,7 @@ class Report:
         settings: How the scores were made.
         question: The scale that metrics are held against; "" where there is none.
         metric: The metric of the figures of one metric; "" where there is none.
-        options: How.
+        options: How, with `everything` settled.
         table: The rated captions.
         drawn: The points of the scatter that are drawn; None without a metric and a scale.
         correlations: None where nobody has answered on a scale.
@@ -152,6 +168,8 @@ def analysis_report(
             "there is nothing to report: no rating of a caption and no battle is in this choice"
         )
     table, battles = with_names(table, battles) if options.names else without_names(table, battles)
+    if options.everything is None:
+        options = replace(options, everything=len(table) <= MOST_FOR_EVERYTHING)
     asked = _question(table, question)
     metric = _metric(table, options.metric)
     drawn: dict[str, Any] = {
@@ -167,7 +185,7 @@ def analysis_report(
             question=asked,
             coefficient=options.coefficient,
             level=options.level,
-            everything=options.everything,
+            everything=bool(options.everything),
             n_permutations=options.n_permutations,
             **drawn,
         )

@@ -5,15 +5,16 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
 import numpy as np
 
-from annotations.analysis.report import Report
+from annotations.analysis.report import Origin, Report, ReportOptions, analysis_report
 from annotations.analysis.report_page import report_page, warnings
+from annotations.analysis.table import AnalysisTable, BattleTable, UnitTable
 from annotations.analysis.thinning import linear_fit
 from annotations.resampling import Floats
 from annotations.spreadsheet import guarded
@@ -36,6 +37,37 @@ class ReportTexts:
     html: str
     json: str
     csv: str
+
+
+def make_report(
+    table: AnalysisTable,
+    units: UnitTable,
+    battles: BattleTable,
+    *,
+    question: str | None = None,
+    origin: Origin,
+    options: ReportOptions,
+    tell: Callable[[str], None] = lambda step: None,
+) -> ReportTexts:
+    """Compute a report and return its three files; the command and the page both call this.
+
+    Args:
+        table: As for `report.analysis_report`.
+        units: Likewise.
+        battles: Likewise.
+        question: Likewise.
+        origin: Likewise.
+        options: Likewise.
+        tell: Likewise; "page" is the last step.
+
+    Raises:
+        InvalidScoresError: As `report.analysis_report` raises it.
+    """
+    report = analysis_report(
+        table, units, battles, question=question, origin=origin, options=options, tell=tell
+    )
+    tell("page")
+    return report_texts(report)
 
 
 def report_texts(report: Report) -> ReportTexts:
@@ -70,9 +102,9 @@ def report_record(report: Report) -> dict[str, Any]:
                 "n_items": len(of),
                 "n_images": len(set(of.images)),
                 "n_systems": len(set(of.systems) - {""}),
-                "n_raters": len(of.raters),
+                "n_raters": len(of.raters) if report.origin.knows_raters else None,
                 "n_ratings": of.n_ratings,
-                "n_blind": of.n_blind,
+                "n_blind": of.n_blind if report.origin.knows_blind else None,
                 "left_out": of.left_out,
                 "questions": {
                     name: {"low": given.low, "high": given.high, "n_answers": len(given.value)}
@@ -103,8 +135,12 @@ def points_csv(report: Report) -> str:
 
     Raters are not in it. Text that a spreadsheet would run as a formula has an apostrophe in front.
     """
-    of = report.table
-    answers = {name: _answer_columns(report, name) for name in of.answers}
+    return table_csv(report.table)
+
+
+def table_csv(of: AnalysisTable) -> str:
+    """Return the captions of a table as `points_csv` does, without computing a report."""
+    answers = {name: _answer_columns(of, name) for name in of.answers}
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(
@@ -177,10 +213,9 @@ def _fit(report: Report) -> dict[str, Any] | None:
     }
 
 
-def _answer_columns(report: Report, name: str) -> tuple[Floats, Floats]:
-    given = report.table.answers[name]
-    counted = np.bincount(given.item, minlength=len(report.table))
-    return report.table.human(name), counted.astype(np.float64)
+def _answer_columns(of: AnalysisTable, name: str) -> tuple[Floats, Floats]:
+    counted = np.bincount(of.answers[name].item, minlength=len(of))
+    return of.human(name), counted.astype(np.float64)
 
 
 def _cell(value: float) -> object:

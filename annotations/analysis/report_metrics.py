@@ -36,18 +36,23 @@ from annotations.analysis.report_html import (
     term,
     text,
 )
-from annotations.level_values import LevelValue
+from annotations.level_values import INVERSE_NOTE, LevelValue
 
+_ONE_INTERVAL = (
+    "Below, intervals are given for this coefficient at this level alone: those of all take long "
+    "(--everything computes them)."
+)
 N_FARTHEST = 10
 """Captions that are shown on either side of the line."""
 
 
-def correlation_section(part: Correlations, metric: str) -> Html:
+def correlation_section(part: Correlations, metric: str, *, everything: bool) -> Html:
     """Return how far each metric agrees with people: figure, table, and every coefficient at every level.
 
     Args:
         part: The figures.
         metric: The one that is drawn in blue.
+        everything: Whether every coefficient at every level has an interval.
     """
     chosen = Html(f"{term(part.coefficient)}, {term(part.level)}")
     entries = [_entry(row, metric) for row in part.rows]
@@ -95,6 +100,7 @@ def correlation_section(part: Correlations, metric: str) -> Html:
         ),
         plot("forest", figure, "Coefficient of every metric with its interval; the table has the numbers"),
         table(heads, rows),
+        notes([] if everything else [_ONE_INTERVAL]),
         _weighted(part),
         *(_every_level(row) for row in part.rows),
     )
@@ -158,7 +164,7 @@ def points_section(report: Report) -> Html:
                 f"<b>{text(report.metric)}</b> against {term('human', 'the mean of the raters')} on "
                 f"<b>{text(report.question)}</b>, a point a caption, {term('n')} = {count(report.drawn.n)}; "
                 f"without a score or an answer: {count(report.drawn.n_missing)}. The line is fitted by least "
-                "squares to all of them."
+                "squares to all of them; rows are numbered as in the CSV file beside this page."
             )
         ),
         notes([report.drawn.note] if report.drawn.note else []),
@@ -266,7 +272,8 @@ def _every_level(row: MetricRow) -> Html:
             count(of.n_undefined),
             count(of.n_short),
             of.policy,
-            _joined(_ties(of), of.note),
+            # What inverse_r_squared is stands among the definitions.
+            _joined(_ties(of), of.note.replace(INVERSE_NOTE, "").strip("; ")),
         )
         for coefficient, levels in row.values.items()
         for level, of in levels.items()
@@ -325,7 +332,7 @@ def _farthest(report: Report) -> Html:
             )
             for row in rows.tolist()
         ]
-        heads = ("item", report.metric, report.question, term("residual"), "system", "caption")
+        heads = ("row", report.metric, report.question, term("residual"), "system", "caption")
         if cells:
             parts.append(folded(title, table(heads, cells, words=("system", "caption"))))
     return Html("".join(parts))

@@ -3,6 +3,7 @@
 import math
 
 from annotations.analysis.correlation_rows import MetricRow
+from annotations.analysis.correlations import Correlations
 from annotations.analysis.definitions import DEFINITIONS
 from annotations.analysis.report import Report
 from annotations.analysis.report_evidence import battle_section, dip_section
@@ -52,7 +53,7 @@ def report_page(report: Report) -> str:
         sections.append(("correlation", title, section("correlation", title, nothing)))
     else:
         sections += [
-            ("correlation", "Agreement", correlation_section(report.correlations, report.metric)),
+            ("correlation", "Agreement", _correlation(report, report.correlations)),
             ("tests", "Tests", test_section(report.correlations)),
             ("points", "Captions", points_section(report)),
         ]
@@ -86,6 +87,10 @@ def warnings(report: Report) -> tuple[str, ...]:
             f"{plural(others, 'other set')} are not in it and not compared with it."
         )
     return tuple(found)
+
+
+def _correlation(report: Report, part: Correlations) -> Html:
+    return correlation_section(part, report.metric, everything=bool(report.options.everything))
 
 
 def _headline(report: Report) -> Html:
@@ -128,14 +133,15 @@ def _in_words(row: MetricRow, report: Report) -> str:
 
 def _data(report: Report) -> Html:
     of = report.table
+    blind = count(of.n_blind) if report.origin.knows_blind else NOT_RECORDED
     rows: list[tuple[object, object]] = [
         ("source", report.origin.source),
         ("rated captions", count(len(of))),
         ("images", count(len(set(of.images)))),
         ("systems", count(len(set(of.systems) - {""}))),
-        ("raters", count(len(of.raters))),
+        ("raters", count(len(of.raters)) if report.origin.knows_raters else NOT_RECORDED),
         ("ratings", count(of.n_ratings)),
-        ("ratings given before the metric was seen", count(of.n_blind)),
+        ("ratings given before the metric was seen", blind),
     ]
     if report.correlations is not None:
         counted = report.correlations.counted
@@ -184,6 +190,7 @@ def _made(report: Report) -> Html:
         ("resamples of every interval", count(options.n_resamples)),
         ("swaps of every test, at most", count(options.n_permutations)),
         ("confidence", f"{options.confidence:.0%}"),
+        ("intervals", "of every coefficient" if options.everything else "of the chosen coefficient"),
         ("model", model.model if model else NOT_RECORDED),
         ("SHA-256 of its weights", Html(f"<code>{text(model.sha256 if model else NOT_RECORDED)}</code>")),
         *(

@@ -149,9 +149,11 @@ class AnalysisTable:
     def _means(self) -> dict[str, Floats]:
         means = {}
         for question, given in self.answers.items():
-            total = np.bincount(given.item, weights=given.value, minlength=len(self))
+            # Sums of whole numbers are exact, so equal means tie. Other answers are sorted, so that the same
+            # ones in another order give the same sum.
+            order = np.lexsort((given.value, given.item))
+            total = np.bincount(given.item[order], weights=given.value[order], minlength=len(self))
             count = np.bincount(given.item, minlength=len(self))
-            # Answers are whole numbers, so their sums are exact, and equal means tie.
             means[question] = np.divide(total, count, out=np.full(len(self), math.nan), where=count > 0)
         return means
 

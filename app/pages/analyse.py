@@ -248,9 +248,9 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
             # Nobody waits any more for what an earlier choice had asked for.
             if not latest.is_at(mine):
                 return
-            yield tuple(
-                value for at, others in enumerate(values) for value in (found if at == place else others)
-            )
+            # What follows closely takes the place of what came before on its way to the page, so all is sent.
+            values[place] = found
+            yield tuple(value for each_found in values for value in each_found)
 
     def redraw(shown: Shown | None, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
         tables = _tables(context, shown, request)

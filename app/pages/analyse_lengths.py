@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
@@ -13,6 +14,8 @@ from app.analysis_parts import N_RESAMPLES, SEED, Part, Reading
 from app.views.analysis_lengths import lengths_view
 
 if TYPE_CHECKING:
+    from annotations.analysis.lengths import LengthPart
+    from annotations.length_effects import Bucket
     from app.context import AppContext
 
 # Under which names CLIP's score may stand; the first that has scores is held against SPECS.
@@ -47,11 +50,28 @@ def build(_context: AppContext) -> Part:
         )
         if not part.n_items:
             return gr.Column(visible=True), gr.Plot(visible=False), _line(part.notices)
-        figure = length_lines(part.buckets, coefficient=part.coefficient, chosen=asked.metric)
+        figure = length_lines(
+            _uncrowded(part, asked.metric), coefficient=part.coefficient, chosen=asked.metric
+        )
         return gr.Column(visible=True), gr.Plot(value=figure, visible=bool(part.buckets)), lengths_view(part)
 
     blank = (gr.update(visible=False), None, "")
     return Part(outputs=[card, plot, body], show=show, blank=blank)
+
+
+def _uncrowded(part: LengthPart, chosen: str) -> list[Bucket]:
+    """Leave sentinels out of the figure; they stand in the table below it."""
+    return [
+        replace(
+            bucket,
+            coefficients={
+                name: found
+                for name, found in bucket.coefficients.items()
+                if name == chosen or name not in part.sentinels
+            },
+        )
+        for bucket in part.buckets
+    ]
 
 
 def _line(notices: tuple[str, ...]) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from annotations.analysis.table import AnalysisTable
     from app.context import AppContext
 
-LISTED: Final = 20
+LISTED: Final = 10
 """Captions in the list."""
 
 _MOST_DRAWN: Final = 100_000
@@ -103,19 +103,24 @@ def build(context: AppContext) -> Part:
     def show(reading: Reading) -> tuple[Any, ...]:
         campaigns = _campaigns(context, reading)
         if not campaigns:
-            return (gr.Column(visible=True), gr.Dropdown(choices=[], value=None), _NOTHING, None, "")
+            return (
+                gr.update(visible=True),
+                gr.update(choices=[], value=None, visible=False),
+                _NOTHING,
+                None,
+                "",
+            )
         chosen = campaigns[0][1]
         made = _against(reading)
         return (
-            gr.Column(visible=True),
-            gr.Dropdown(choices=campaigns, value=chosen, visible=len(campaigns) > 1),
+            gr.update(visible=True),
+            gr.update(choices=campaigns, value=chosen, visible=len(campaigns) > 1),
             _list(context, chosen, "gain", made),
             made,
             "",
         )
 
-    # A component that is made here would be laid out here.
-    blank = (gr.update(visible=False), gr.update(choices=[], value=None), "", None, "")
+    blank = (gr.update(visible=False), gr.update(choices=[], value=None, visible=False), "", None, "")
     # The order goes back to the first one, which is what is listed.
     return Part(
         outputs=[card, campaign, listed, against, told, order],
@@ -125,9 +130,8 @@ def build(context: AppContext) -> Part:
 
 
 _NOTHING: Final = (
-    '<h2>Nothing to rate yet</h2><p class="ra-soft an-next">There is no campaign with captions. Make one '
-    "on Admin "
-    "(or with specs-ratings import FILE --campaign NAME).</p>"
+    '<h2>Nothing to rate yet</h2><p class="ra-soft an-next">There is no campaign here. Make one on Admin, or '
+    "with specs-ratings import FILE --campaign NAME.</p>"
 )
 
 
@@ -145,7 +149,7 @@ def _wire(context: AppContext, fields: _Fields) -> None:
         """Show what draws to admins; whoever asks by a call of their own gets no further than this either."""
         with shown_on_page():
             account = account_of_request(context, request)
-        return gr.Row(visible=account is not None and account.role == "admin")
+        return gr.update(visible=account is not None and account.role == "admin")
 
     def ask(
         campaign: str | None, order: str, number: float | None, request: gr.Request
@@ -154,12 +158,12 @@ def _wire(context: AppContext, fields: _Fields) -> None:
             _admin(context, request)
             n = _number(number)
             name = _name(context, campaign)
-        return gr.Column(visible=True), question_view(n, name, _order(order)), ""
+        return gr.update(visible=True), question_view(n, name, _order(order)), ""
 
     def leave(request: gr.Request) -> Any:
         with shown_on_page():
             _admin(context, request)
-        return gr.Column(visible=False)
+        return gr.update(visible=False)
 
     def draw(
         campaign: str | None,
@@ -171,7 +175,6 @@ def _wire(context: AppContext, fields: _Fields) -> None:
         with shown_on_page():
             account = _admin(context, request)
             n = _number(number)
-            name = _name(context, campaign)
             if campaign is None or made is None:
                 raise InvalidRecordError("nothing is listed to draw from; open the Analyse page again")
             done = draw_next(
@@ -184,8 +187,7 @@ def _wire(context: AppContext, fields: _Fields) -> None:
                 actor=account.name,
                 **made.options(),
             )
-        del name
-        return gr.Column(visible=False), drawn_view(done), _list(context, campaign, _order(order), made)
+        return gr.update(visible=False), drawn_view(done), _list(context, campaign, _order(order), made)
 
     options: dict[str, Any] = {
         "api_visibility": "private",
@@ -197,7 +199,7 @@ def _wire(context: AppContext, fields: _Fields) -> None:
     for field in (fields.campaign, fields.order):
         field.input(relist, listing, [fields.listed, fields.told], **options)
         field.input(
-            lambda: gr.Column(visible=False), None, fields.sure, api_visibility="private", queue=False
+            lambda: gr.update(visible=False), None, fields.sure, api_visibility="private", queue=False
         )
     fields.listed.change(offer, None, fields.controls, **options)
     choice = [fields.campaign, fields.order, fields.number]

@@ -106,12 +106,10 @@ def _note(ranking: Ranking) -> str:
 
 def _line(item: NextItem, ranking: Ranking) -> str:
     caption = item.caption if len(item.caption) <= _SHOWN else f"{item.caption[: _SHOWN - 1].rstrip()}…"
-    facts = [
-        _why(item, ranking),
-        f"{html.escape(ranking.metric)} {signed(item.score, 3)}",
-        f"people {signed(item.rating)} ({_count(item.n_ratings, 'rating')}, {item.done} of {item.overlap} "
-        f"raters)",
-    ]
+    people = f"takes {_count(item.overlap, 'rating')}, has none"
+    if item.n_ratings:
+        people = f"people {signed(item.rating)} ({item.n_ratings} of {_count(item.overlap, 'rating')})"
+    facts = [_why(item, ranking), f"{html.escape(ranking.metric)} {signed(item.score, 3)}", people]
     if item.weight != 1:
         facts.append(f"<span{tip(WEIGHT)}>weight {item.weight:.3g}</span>")
     if item.waiting:

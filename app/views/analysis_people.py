@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from annotations.kappa import MIN_SHARED
 from app.problems import sentence
 from app.views.analysis_cells import cell, interval_bar, interval_text, signed, tip
 
@@ -68,7 +69,7 @@ def people_view(report: PeopleReport, *, question: str, computing: bool = False)
     return (
         f'<p class="ra-soft">{html.escape(how)}. {html.escape(told)}</p>{_notes(notes)}'
         f"{_agreement(report.agreement)}{_ceilings(report.ceilings)}"
-        f"{''.join(_kappas(row, report, row.question == question) for row in report.kappas)}"
+        f"{_pairs(report, question)}"
         f"{_consistency(report)}"
     )
 
@@ -168,14 +169,21 @@ def _table(first: str, second: str, rows: Iterable[str]) -> str:
     )
 
 
+def _pairs(report: PeopleReport, question: str) -> str:
+    shown = [row for row in report.kappas if row.n_defined]
+    short = [question_name(row.question) for row in report.kappas if not row.n_defined]
+    left = ""
+    if short:
+        told = (
+            f"No kappa of two people for {', '.join(short)}: it takes {MIN_SHARED} items that both judged, "
+            "and more than one answer."
+        )
+        left = f'<p class="ra-soft an-next">{html.escape(told)}</p>'
+    return "".join(_kappas(row, report, row.question == question) for row in shown) + left
+
+
 def _kappas(found: QuestionKappas, report: PeopleReport, is_open: bool) -> str:
     name = question_name(found.question)
-    if found.n_defined == 0:
-        reason = sentence(found.note)
-        return (
-            f'<p class="ra-soft an-next">Every two people, {html.escape(name)}: {html.escape(reason)} Two '
-            "people need 10 items that both judged.</p>"
-        )
     raters = found.raters[:MOST_NAMES]
     pairs = {frozenset((pair.first, pair.second)): pair.kappa for pair in found.pairs}
     names = [report.names.get(rater, rater) for rater in raters]

@@ -7,7 +7,7 @@ import pytest
 from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.items import delete_item
 from annotations.reveals import record_reveal
-from annotations.scores import Counts, count, load_curve, save_scores, scores_and_ratings
+from annotations.scores import Counts, count, find_curve, load_curve, save_scores, scores_and_ratings
 from annotations.store import save_rating, withdraw_rating
 
 SHA = "f" * 64
@@ -129,3 +129,17 @@ def test_save_scores_of_an_item_that_is_not_there_names_it(engine, score):
 
 def test_count_of_an_empty_database_is_all_zero(engine):
     assert count(engine) == Counts(images=0, items=0, scored=0, rated=0, raters=0, ratings=0)
+
+
+def test_curve_of_the_preferred_model_is_found_before_that_of_another(engine, make_item, score):
+    item_id, other = make_item(), make_item()
+    score(item_id, curve={"of": "scenes"})
+    score(item_id, model="longclip-b", model_sha256="a" * 64, curve={"of": "longclip-b"})
+    score(item_id, model="early", model_sha256="0" * 64)
+    score(item_id, metric="clip", curve={"of": "another metric"})
+    score(other, curve={"of": "another item"})
+    assert find_curve(engine, item_id, metric="specs", preferred_model="scenes") == {"of": "scenes"}
+    for preferred in ("unknown", "early", None):
+        found = find_curve(engine, item_id, metric="specs", preferred_model=preferred)
+        assert found == {"of": "longclip-b"}
+    assert find_curve(engine, item_id, metric="judge") is None

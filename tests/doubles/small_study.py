@@ -96,14 +96,3 @@ def study_battles(table: AnalysisTable, *, seed: int = 9) -> BattleTable:
         first_scores={name: scores[first] for name, scores in table.metrics.items()},
         second_scores={name: scores[second] for name, scores in table.metrics.items()},
     )
-
-
-def no_units() -> UnitTable:
-    """Nothing judged."""
-    none = np.zeros(0, dtype=np.int64)
-    return UnitTable(none, (), none, none, np.zeros(0), (), (), 0)
-
-
-def no_battles() -> BattleTable:
-    """Nothing fought."""
-    return BattleTable((), (), (), (), (), (), (), (), {}, {})

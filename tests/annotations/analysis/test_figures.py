@@ -52,7 +52,7 @@ def test_residuals_when_drawn_are_what_the_line_leaves():
     assert left[ROWS] @ HUMAN[ROWS] == pytest.approx(0)
     figure = residuals(HUMAN, METRIC, rows=ROWS, names=("overall", "specs"), hover=True)
     assert figure.data[0].y == pytest.approx(left[ROWS].tolist())
-    assert "item %{customdata}" in figure.data[0].hovertemplate
+    assert "row %{customdata}" in figure.data[0].hovertemplate
 
 
 def test_histogram_when_values_are_few_has_a_bar_for_each():

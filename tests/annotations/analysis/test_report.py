@@ -5,9 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_study import SHA256, no_battles, no_units, study, study_battles, study_units
+from small_study import SHA256, study, study_battles, study_units
 
-from annotations.analysis.report import Origin, ReportOptions, analysis_report, limits_of
+from annotations.analysis.report import (
+    NO_BATTLES,
+    NO_UNITS,
+    Origin,
+    ReportOptions,
+    analysis_report,
+    limits_of,
+)
 from annotations.errors import InvalidScoresError
 
 QUICK = ReportOptions(n_resamples=50, n_permutations=50)
@@ -16,7 +23,7 @@ ORIGIN = Origin("pilot.csv")
 
 def report_of(table, units=None, battles=None, *, options=QUICK, **more):
     return analysis_report(
-        table, units or no_units(), battles or no_battles(), origin=ORIGIN, options=options, **more
+        table, units or NO_UNITS, battles or NO_BATTLES, origin=ORIGIN, options=options, **more
     )
 
 
@@ -113,3 +120,11 @@ def test_report_when_names_are_asked_for_names_the_raters():
     report = report_of(table, battles=study_battles(table), options=replace(QUICK, names=True))
     assert report.table.names == ("Ada Lovelace", "Bo", "Cy")
     assert {row.name for row in report.people.consistency} == {"Ada Lovelace", "Bo", "Cy", "r-dan"}
+
+
+def test_report_when_there_are_many_captions_has_the_chosen_intervals_alone_unless_told(monkeypatch):
+    monkeypatch.setattr("annotations.analysis.report.MOST_FOR_EVERYTHING", 79)
+    assert report_of(study()).options.everything is False
+    assert report_of(study(), options=replace(QUICK, everything=True)).options.everything is True
+    monkeypatch.setattr("annotations.analysis.report.MOST_FOR_EVERYTHING", 80)
+    assert report_of(study()).options.everything is True

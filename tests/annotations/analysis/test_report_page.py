@@ -13,15 +13,13 @@ from small_study import (
     HOSTILE,
     HOSTILE_SYSTEM,
     SHA256,
-    no_battles,
-    no_units,
     study,
     study_battles,
     study_units,
 )
 
 from annotations.analysis.definitions import DEFINITIONS
-from annotations.analysis.report import Origin, ReportOptions, analysis_report
+from annotations.analysis.report import NO_BATTLES, NO_UNITS, Origin, ReportOptions, analysis_report
 from annotations.analysis.report_html import (
     Html,
     anchor,
@@ -69,9 +67,7 @@ class Parsed(HTMLParser):
 def made(table=None, units=None, battles=None, *, options=QUICK, origin=None):
     table = study() if table is None else table
     origin = origin or Origin("pilot.csv")
-    return analysis_report(
-        table, units or no_units(), battles or no_battles(), origin=origin, options=options
-    )
+    return analysis_report(table, units or NO_UNITS, battles or NO_BATTLES, origin=origin, options=options)
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +211,17 @@ def test_page_when_there_are_other_weights_says_that_they_are_not_compared():
     others = replace(table, models=(*table.models, replace(table.models[0], sha256="b2" * 32)))
     assert any("scores of 1 other set" in warning for warning in warnings(made(others)))
     assert not any("other set" in warning for warning in warnings(made(table)))
+
+
+def test_page_when_only_the_chosen_coefficient_has_an_interval_says_so():
+    report = made(options=replace(QUICK, everything=False))
+    said = Parsed(report_page(report)).text
+    assert "intervals of the chosen coefficient" in said
+    assert "--everything computes them" in said
+    (specs,) = [row for row in report.correlations.rows if row.name == "specs"]
+    assert not np.isnan(specs.values["kendall_tau_b"]["pooled"].low)
+    assert np.isnan(specs.values["pearson_r"]["pooled"].low)
+    assert "--everything" not in Parsed(report_page(made())).text
 
 
 def test_page_when_there_is_no_metric_shows_what_people_say():

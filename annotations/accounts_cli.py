@@ -1,11 +1,10 @@
 """The commands of ``specs-ratings`` about people: invite, list, sign out, disable, change roles."""
 
 import argparse
-from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from annotations.locations import add_places, database_of
+from annotations.commands import add_command, as_table
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -16,7 +15,7 @@ _ROLES = ("rater", "adjudicator", "admin")
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands about people to the parser of ``specs-ratings``."""
-    invite = _add(
+    invite = add_command(
         commands,
         "invite",
         _invite,
@@ -26,46 +25,15 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     invite.add_argument("--role", choices=_ROLES, help="default: rater for somebody new")
     invite.add_argument("--days", type=int, default=30, metavar="N", help="how long it is valid; default: 30")
-    _add(commands, "people", _people, "list who may sign in, and who is signed in", named=False)
-    sign_out = _add(
+    add_command(commands, "people", _people, "list who may sign in, and who is signed in", named=False)
+    sign_out = add_command(
         commands, "sign-out", _sign_out, "end a person's sessions in all browsers, for a lost device"
     )
     sign_out.add_argument("--revoke", action="store_true", help="make their codes worthless as well")
-    _add(commands, "disable", _disable, "keep a person from signing in; their ratings stay")
-    _add(commands, "enable", _enable, "let a person sign in again")
-    role = _add(commands, "role", _role, "change what a person may do")
+    add_command(commands, "disable", _disable, "keep a person from signing in; their ratings stay")
+    add_command(commands, "enable", _enable, "let a person sign in again")
+    role = add_command(commands, "role", _role, "change what a person may do")
     role.add_argument("role", choices=_ROLES)
-
-
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    command: str,
-    run: "Callable[[Engine, argparse.Namespace], str]",
-    summary: str,
-    description: str | None = None,
-    *,
-    named: bool = True,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        command, help=summary, description=description or f"{summary[0].upper()}{summary[1:]}."
-    )
-    if named:
-        parser.add_argument("name", metavar="NAME")
-    add_places(parser)
-    parser.set_defaults(run=lambda options: _run(run, options))
-    return parser
-
-
-def _run(command: "Callable[[Engine, argparse.Namespace], str]", options: argparse.Namespace) -> int:
-    # Heavy, and not needed to print help.
-    from annotations.engine import open_database
-
-    engine = open_database(database_of(options), must_exist=True)
-    try:
-        print(command(engine, options))
-    finally:
-        engine.dispose()
-    return 0
 
 
 def _invite(engine: "Engine", options: argparse.Namespace) -> str:
@@ -96,11 +64,7 @@ def _people(engine: "Engine", options: argparse.Namespace) -> str:
         lines.append(
             (person.name, person.role, str(person.codes), str(person.sessions), last, ", ".join(notes))
         )
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return as_table(lines)
 
 
 def _sign_out(engine: "Engine", options: argparse.Namespace) -> str:

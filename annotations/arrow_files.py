@@ -69,12 +69,33 @@ class ParquetRows:
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write rows, each with a value or None for every column."""
-        self._writer.write_table(pa.Table.from_pylist(list(rows), schema=self._schema))
+        """Write rows, each with a value or None for every column; of spans and verdicts with tuples."""
+        arrays = [
+            _structs([row[field.name] for row in rows], field.type)
+            if pa.types.is_list(field.type) and pa.types.is_struct(field.type.value_type)
+            else pa.array([row[field.name] for row in rows], field.type)
+            for field in self._schema
+        ]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
 
     def close(self) -> None:
         """Finish the file."""
         self._writer.close()
+
+
+def _structs(values: Sequence[Sequence[tuple[Any, ...]] | None], kind: Any) -> Any:
+    """Make lists of structs out of lists of tuples, column by column: the quickest way that Arrow has."""
+    offsets: list[int | None] = []
+    flat: list[tuple[Any, ...]] = []
+    for value in values:
+        offsets.append(None if value is None else len(flat))
+        flat += value or ()
+    offsets.append(len(flat))
+    fields = list(kind.value_type)
+    columns = zip(*flat, strict=True) if flat else ((),) * len(fields)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
+    structs = pa.StructArray.from_arrays(arrays, fields=fields)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=kind)
 
 
 _SPAN: Final = [("start", pa.int32()), ("end", pa.int32())]

@@ -1,12 +1,11 @@
 """The commands of ``specs-ratings`` about campaigns: list them, make and change one, see how one goes."""
 
 import argparse
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from annotations.locations import add_places, database_of
+from annotations.commands import add_command, as_table
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -24,8 +23,8 @@ _CRITERIA: Final = ("correctness", "finecapeval")
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands about campaigns to the parser of ``specs-ratings``."""
-    _add(commands, "campaigns", _campaigns, "list the campaigns, the deleted ones too", named=False)
-    one = _add(commands, "campaign", _campaign, "show, make or change a campaign")
+    add_command(commands, "campaigns", _campaigns, "list the campaigns, the deleted ones too", named=False)
+    one = add_command(commands, "campaign", _campaign, "show, make or change a campaign")
     one.add_argument("--create", action="store_true", help="make it")
     one.add_argument("--criteria", choices=_CRITERIA, help="which scales it asks (default: correctness)")
     one.add_argument("--guideline", type=Path, metavar="FILE", help="the instructions, Markdown")
@@ -42,36 +41,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     delete = one.add_mutually_exclusive_group()
     delete.add_argument("--delete", action="store_true", help="take it out of circulation; nothing is lost")
     delete.add_argument("--restore", action="store_true", help="bring it back with everything in it")
-    _add(commands, "progress", _progress, "tell how a campaign goes, and each of its raters")
-
-
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    command: str,
-    run: "Callable[[Engine, argparse.Namespace], str]",
-    summary: str,
-    *,
-    named: bool = True,
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(command, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    if named:
-        parser.add_argument("name", metavar="NAME")
-    add_places(parser)
-    parser.set_defaults(run=lambda options: _run(run, options))
-    return parser
-
-
-def _run(command: "Callable[[Engine, argparse.Namespace], str]", options: argparse.Namespace) -> int:
-    # Heavy, and not needed to print help.
-    from annotations.engine import open_database
-
-    create = getattr(options, "create", False)
-    engine = open_database(database_of(options), must_exist=not create)
-    try:
-        print(command(engine, options))
-    finally:
-        engine.dispose()
-    return 0
+    add_command(commands, "progress", _progress, "tell how a campaign goes, and each of its raters")
 
 
 def _campaigns(engine: "Engine", options: argparse.Namespace) -> str:
@@ -88,7 +58,7 @@ def _campaigns(engine: "Engine", options: argparse.Namespace) -> str:
                 _state(campaign),
             )
         )
-    return _table(lines)
+    return as_table(lines)
 
 
 def _campaign(engine: "Engine", options: argparse.Namespace) -> str:
@@ -127,7 +97,7 @@ def _campaign(engine: "Engine", options: argparse.Namespace) -> str:
     if options.delete or options.restore:
         delete_campaign(engine, campaign_id, deleted=options.delete, actor=ACTOR)
     campaign = get_campaign(engine, campaign_id)
-    return _table(
+    return as_table(
         [
             ("campaign", campaign.name),
             ("state", _state(campaign) or "running"),
@@ -168,7 +138,7 @@ def _progress(engine: "Engine", options: argparse.Namespace) -> str:
     parts = [_summary(found), _agreement(found)]
     if found.raters:
         head = ("rater", "ratings", "median s", "gold", "verdicts", "scales rho", "skips", "last seen")
-        parts.append(_table([head, *(_rater(rater) for rater in found.raters)]))
+        parts.append(as_table([head, *(_rater(rater) for rater in found.raters)]))
     return "\n\n".join(parts)
 
 
@@ -189,7 +159,7 @@ def _summary(found: "Overview") -> str:
             first, second, ties, poor = (f"{100 * number / battles.ratings:.0f} %" for number in shares)
             said = f"first {first}, second {second}, tie {ties}; both poor {poor} ({battles.ratings:,})"
         lines.append(("battles", said))
-    return _table(lines)
+    return as_table(lines)
 
 
 def _agreement(found: "Overview") -> str:
@@ -199,7 +169,7 @@ def _agreement(found: "Overview") -> str:
         interval = "none" if alpha.low != alpha.low else f"{alpha.low:.2f} to {alpha.high:.2f}"
         value = "none" if alpha.value != alpha.value else f"{alpha.value:.2f}"
         lines.append((one.name, value, interval, str(alpha.n_items), alpha.note))
-    return _table(lines)
+    return as_table(lines)
 
 
 def _rater(rater: "RaterRow") -> tuple[str, ...]:
@@ -212,12 +182,4 @@ def _rater(rater: "RaterRow") -> tuple[str, ...]:
         "none" if rater.scales.value != rater.scales.value else f"{rater.scales.value:.2f}",
         str(sum(times for _, times in rater.skips)),
         (rater.last_seen_at or "never")[:16].replace("T", " "),
-    )
-
-
-def _table(lines: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
     )

@@ -248,6 +248,34 @@ def paired(human_scores: ArrayLike, metric_scores: ArrayLike) -> tuple[Floats, F
     return human, metric
 
 
+def paired_with_both(
+    human_scores: ArrayLike, first_scores: ArrayLike, second_scores: ArrayLike, groups: Sequence[Hashable]
+) -> tuple[Floats, Floats, Floats, list[Hashable]]:
+    """Check that scores of people and of two metrics fit together, and keep the items that have all three.
+
+    Args:
+        human_scores: (N,) finite values or NaN.
+        first_scores: (N,) as ``human_scores``, of the first metric.
+        second_scores: (N,) as ``human_scores``, of the second metric.
+        groups: (N,) the image of each item.
+
+    Returns:
+        (n,) arrays without NaN, and the images of the same items.
+
+    Raises:
+        InvalidScoresError: If the lengths differ or a value is infinite.
+    """
+    human, first = paired(human_scores, first_scores)
+    human, second = paired(human_scores, second_scores)
+    if len(groups) != len(human):
+        raise InvalidScoresError(
+            f"there are {len(human)} items and {len(groups)} groups; they must be as many"
+        )
+    kept = ~(np.isnan(human) | np.isnan(first) | np.isnan(second))
+    images = [group for group, keep in zip(groups, kept, strict=True) if keep]
+    return human[kept], first[kept], second[kept], images
+
+
 def undefined(human: Floats, metric: Floats) -> str:
     """Say why two lists of finite scores have no correlation, or nothing where they have one.
 

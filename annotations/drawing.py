@@ -42,6 +42,7 @@ class Ranking:
         n_waiting: Those drawn that still have room for a rating.
         pearson_r: Of the rated captions, which the gains rest on; NaN where there are too few.
         rating_variance: Of one rating about its item's mean; NaN where no item has two.
+        mean_gain: Of the captions that have a gain, what one more rating brings on average; NaN without any.
         note: What could not be estimated, one sentence; otherwise empty.
     """
 
@@ -59,6 +60,7 @@ class Ranking:
     n_waiting: int
     pearson_r: float
     rating_variance: float
+    mean_gain: float
     note: str
 
 
@@ -186,6 +188,7 @@ def rank_next(
         n_waiting=sum(item.waiting for item in found),
         pearson_r=pool.pearson_r,
         rating_variance=pool.rating_variance,
+        mean_gain=float(np.nanmean(pool.gain)) if np.isfinite(pool.gain).any() else math.nan,
         note=pool.note_on(by),
     )
 

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -127,8 +128,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 def known_versions() -> frozenset[str]:
     """Return the versions of the tables that this program can bring up to date, the newest among them."""
-    scripts = ScriptDirectory.from_config(_alembic_config())
-    return frozenset(script.revision for script in scripts.walk_revisions())
+    return _versions_in(str(_alembic_config().get_main_option("script_location")))
+
+
+@cache
+def _versions_in(folder: str) -> frozenset[str]:
+    # Reading the migrations takes longer than all else that opening a database does; they do not change.
+    return frozenset(script.revision for script in ScriptDirectory(folder).walk_revisions())
 
 
 def _create(url: str, *, must_exist: bool) -> Engine:
@@ -246,9 +252,11 @@ def _bring_up_to_date(engine: Engine, revision: str = "head") -> None:
             if is_sqlite:
                 # Marks the file as ours, and fails on a read-only one, on which BEGIN IMMEDIATE does not.
                 connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-            config = _alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            target = max(known_versions()) if revision == "head" else revision
+            if MigrationContext.configure(connection).get_current_revision() != target:
+                config = _alembic_config()
+                config.attributes["connection"] = connection
+                command.upgrade(config, revision)
             if is_sqlite:
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
                 if broken is not None:

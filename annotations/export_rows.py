@@ -3,12 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Engine, Row, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, null, select
 
 from annotations.engine import reading
-from annotations.revisions import Rating, rating_pages
+from annotations.revisions import (
+    answers_to,
+    in_order,
+    rating_pages,
+    spans_of,
+    verdicts_on,
+    with_what_stands_beside,
+)
 from annotations.schema import (
-    answers,
     assignments,
     campaigns,
     final_labels,
@@ -18,7 +24,6 @@ from annotations.schema import (
     questions,
     raters,
     revisions,
-    units,
 )
 
 _ITEM: Final = {
@@ -95,6 +100,51 @@ ITEM_COLUMNS: Final[Mapping[str, str]] = {
 
 _ROWS_AT_ONCE: Final = 1000
 
+# Where the columns are read from; those that are not here are filled in afterwards.
+_FROM: Final[Mapping[str, ColumnElement[Any]]] = {
+    "rating_id": revisions.c.id,
+    "campaign_id": items.c.campaign_id,
+    "campaign": campaigns.c.name,
+    "item_id": items.c.id,
+    **{name: items.c[name] for name in ("kind", "role", "image_id")},
+    "image_sha256": images.c.sha256,
+    "caption": func.coalesce(items.c.caption, ""),
+    "source": func.nullif(items.c.source, ""),
+    "flipped": assignments.c.flipped,
+    "rater_id": revisions.c.rater_id,
+    "rater": raters.c.name,
+    **{name: revisions.c[name] for name in ("number", "receipt", "withdrawn", "comment")},
+    "caption_sha256": func.coalesce(items.c.caption_sha256, ""),
+    "segmenter_version": func.coalesce(revisions.c.segmenter_version, ""),
+    "guideline_version": revisions.c.guideline_version,
+    "application_version": revisions.c.application_version,
+    "metric_revealed_at": revisions.c.metric_revealed_at,
+    "active_seconds": revisions.c.active_seconds,
+    "saved_at": revisions.c.created_at,
+    **{f"image_{name}": images.c[name] for name in ("filename", "width", "height", "created_at")},
+    **{name: items.c[name] for name in ("external_id", "priority", "weight", "overlap", "gold")},
+    "item_segmenter_version": items.c.segmenter_version,
+    "item_created_at": items.c.created_at,
+    "item_deleted_at": items.c.deleted_at,
+    "nonce": revisions.c.nonce,
+    "rater_created_at": raters.c.created_at,
+}
+_PLACE: Final = ("state", "claimed_at", "lease_expires_at", "skip_reason", "return_reason")
+_BATTLE: Final = (items.c.first_id, items.c.second_id)
+_RATINGS: Final = with_what_stands_beside(
+    (
+        *(_FROM.get(name, null()).label(name) for name in RATING_COLUMNS),
+        *_BATTLE,
+        campaigns.c.asks_verdicts,
+        *(assignments.c[name] for name in _PLACE),
+    )
+)
+_ITEMS: Final = (
+    select(*(_FROM.get(name, null()).label(name) for name in ITEM_COLUMNS), *_BATTLE)
+    .join(campaigns, campaigns.c.id == items.c.campaign_id)
+    .join(images, images.c.id == items.c.image_id)
+)
+
 
 def rating_rows(
     engine: Engine, *, campaign_id: str | None = None, all_revisions: bool = False
@@ -109,7 +159,7 @@ def rating_rows(
         all_revisions: Whether to read every revision instead of the current ratings alone.
 
     Yields:
-        The rows of a page, in which structured values are lists and dictionaries.
+        The rows of a page; units are start and end, verdicts these two and the verdict.
 
     Raises:
         StorageError: If the database fails.
@@ -117,37 +167,34 @@ def rating_rows(
     seen: set[str] = set()
     with reading(engine) as connection:
         for page in rating_pages(connection, campaign_id=campaign_id, all_revisions=all_revisions):
-            ids = [rating.rating_id for rating in page]
-            # The verdicts of a rating hold the offsets of its units.
-            known = {(one.caption_sha256, one.segmenter_version) for one in page if one.verdicts}
-            silent = {one.caption_sha256 for one in page if not one.verdicts}
-            known = {key for key in known if key[0] not in silent}
-            described = _describe(connection, {rating.item_id for rating in page}, known)
-            nonces = _pairs(connection, revisions.c.id, revisions.c.nonce, ids)
-            since = _pairs(connection, raters.c.id, raters.c.created_at, {one.rater_id for one in page})
-            ranges = _ranges(connection, ids)
-            places = _places(connection, page)
-            rows = []
-            for rating in page:
-                item = described[rating.item_id]
-                row = {name: getattr(rating, name) for name in _OF_RATING}
-                row["battle"] = None if rating.battle is None else list(rating.battle)
-                row["verdicts"] = [
-                    {"start": one.start, "end": one.end, "verdict": one.verdict} for one in rating.verdicts
-                ]
-                row |= {name: item[name] for name in _ITEM}
-                if rating.verdicts and rating.segmenter_version == item["item_segmenter_version"]:
-                    row["units"] = None
-                row["question_ranges"] = ranges.get(rating.rating_id, {})
-                row["nonce"] = nonces[rating.rating_id]
-                row["rater_created_at"] = since[rating.rater_id]
-                row["place"] = places.get((rating.item_id, rating.rater_id))
-                row["campaign_settings"] = _once(connection, rating.campaign_id, seen)
+            given = answers_to(connection, page)
+            rows, judged = [], {}
+            for found in in_order(connection, _RATINGS, page):
+                row, (first_id, second_id, asks_verdicts, *place) = _split(found, RATING_COLUMNS)
+                row["battle"] = _battle(first_id, second_id)
+                row["place"] = _place(place)
+                answered = given.get(row["rating_id"], ())
+                row["answers"] = {question: value for question, value, _, _ in answered}
+                row["question_ranges"] = {question: [low, high] for question, _, low, high in answered}
+                row["campaign_settings"] = _once(connection, row["campaign_id"], seen)
+                if asks_verdicts and not row["withdrawn"] and row["segmenter_version"]:
+                    judged[row["rating_id"]] = (row["caption_sha256"], row["segmenter_version"])
                 rows.append(row)
+            said = verdicts_on(connection, judged)
+            for row in rows:
+                row["verdicts"] = said.get(row["rating_id"], [])
+            # The verdicts of a rating hold the offsets of its units.
+            silent = {row["caption_sha256"] for row in rows if not row["verdicts"]}
+            known = {
+                (row["caption_sha256"], row["segmenter_version"])
+                for row in rows
+                if row["verdicts"] and row["caption_sha256"] not in silent
+            }
+            _describe(connection, rows, known)
+            for row in rows:
+                if row["verdicts"] and row["segmenter_version"] == row["item_segmenter_version"]:
+                    row["units"] = None
             yield rows
-
-
-_OF_RATING: Final = tuple(Rating.__dataclass_fields__)
 
 
 def item_rows(
@@ -161,7 +208,7 @@ def item_rows(
         deleted: Whether deleted ones are among them.
 
     Yields:
-        The rows of a page, in which structured values are lists and dictionaries.
+        The rows of a page; units are start and end, verdicts these two and the verdict.
 
     Raises:
         StorageError: If the database fails.
@@ -177,158 +224,93 @@ def item_rows(
         connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found,
     ):
         for part in found.scalars().partitions():
-            described = _describe(connection, part)
-            yield [
-                {**described[item_id], "campaign_settings": _once(connection, campaign, seen)}
-                for item_id in part
-                for campaign in [described[item_id]["campaign_id"]]
-            ]
+            by_id = _items(connection, part)
+            rows = [by_id[item_id] for item_id in part]
+            _describe(connection, rows)
+            for row in rows:
+                row["campaign_settings"] = _once(connection, row["campaign_id"], seen)
+            yield rows
 
 
 def _describe(
-    connection: Connection, item_ids: Iterable[str], known: Set[tuple[str, str]] = frozenset()
-) -> dict[str, dict[str, Any]]:
-    """Read all of some items but who rated them: the columns of an item's row, without the campaign's.
+    connection: Connection, rows: Sequence[dict[str, Any]], known: Set[tuple[str, str]] = frozenset()
+) -> None:
+    """Fill in units, the captions of battles and final labels.
 
     The units of captions and versions that are ``known`` are left out.
     """
-    rows = _items(connection, item_ids)
-    captions = {one for row in rows.values() for one in (row.first_id, row.second_id) if one is not None}
-    fought = _items(connection, captions)
-    cut = {(row.caption_sha256, row.segmenter_version) for row in rows.values()} - known
-    cut |= {(row.caption_sha256, row.segmenter_version) for row in fought.values()}
-    cuts = _cuts(connection, {key for key in cut if key[1]})
-    labels: dict[str, list[dict[str, Any]]] = {}
+    captions = {item_id for row in rows if row["battle"] for item_id in row["battle"]}
+    fought = _items(connection, captions) if captions else {}
+    cut = {_cut_of(row) for row in rows} - known | {_cut_of(row) for row in fought.values()}
+    spans = spans_of(connection, {key for key in cut if key[1]})
+    labels = _labels(connection, {row["item_id"] for row in rows})
+    for row in (*rows, *fought.values()):
+        row["units"] = spans.get(_cut_of(row))
+    for row in rows:
+        row["final_labels"] = labels.get(row["item_id"])
+        if row["battle"]:
+            row["battle_captions"] = [_caption(fought[item_id]) for item_id in row["battle"]]
+
+
+def _items(connection: Connection, item_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Read items as rows by their ids."""
+    rows = {}
+    for found in connection.execute(_ITEMS.where(items.c.id.in_(list(item_ids)))):
+        row, (first_id, second_id) = _split(found, ITEM_COLUMNS)
+        row["battle"] = _battle(first_id, second_id)
+        rows[row["item_id"]] = row
+    return rows
+
+
+def _split(found: Sequence[Any], columns: Mapping[str, str]) -> tuple[dict[str, Any], Sequence[Any]]:
+    """Return the columns of an exported row, and what was read beside them."""
+    return dict(zip(columns, found, strict=False)), found[len(columns) :]
+
+
+def _battle(first_id: str | None, second_id: str | None) -> list[str | None] | None:
+    return None if first_id is None else [first_id, second_id]
+
+
+def _cut_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["caption_sha256"], row["item_segmenter_version"]
+
+
+def _caption(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a caption of a battle; campaign and image are the battle's."""
+    units = row["units"] and [{"start": start, "end": end} for start, end in row["units"]]
+    return {name: row[name] for name in _OF_CAPTION} | {"units": units}
+
+
+_OF_CAPTION: Final = (
+    *("item_id", "role", "caption", "source", "caption_sha256", "external_id", "priority", "weight"),
+    *("overlap", "gold", "item_segmenter_version", "units", "item_created_at", "item_deleted_at"),
+)
+
+
+def _labels(connection: Connection, item_ids: Set[str]) -> dict[str, list[dict[str, Any]]]:
+    """Read the final labels by item."""
     query = (
         select(final_labels, raters.c.name.label("rater"), raters.c.created_at.label("rater_created_at"))
         .join(raters, raters.c.id == final_labels.c.rater_id)
-        .where(final_labels.c.item_id.in_(list(rows)))
+        .where(final_labels.c.item_id.in_(item_ids))
         .order_by(final_labels.c.number)
     )
+    labels: dict[str, list[dict[str, Any]]] = {}
     for label in connection.execute(query):
         labels.setdefault(label.item_id, []).append(
             {name: value for name, value in label._mapping.items() if name != "item_id"}
         )
-    described = {}
-    for item_id, row in rows.items():
-        described[item_id] = {
-            **_item(row, cuts),
-            "battle_captions": None
-            if row.first_id is None
-            else [_caption(fought[one], cuts) for one in (row.first_id, row.second_id)],
-            "final_labels": labels.get(item_id),
-        }
-    return described
+    return labels
 
 
-def _items(connection: Connection, item_ids: Iterable[str]) -> dict[str, Row[Any]]:
-    query = (
-        select(
-            items,
-            campaigns.c.name.label("campaign"),
-            *(images.c[name].label(f"image_{name}") for name in _OF_IMAGE),
-        )
-        .join(campaigns, campaigns.c.id == items.c.campaign_id)
-        .join(images, images.c.id == items.c.image_id)
-        .where(items.c.id.in_(list(item_ids)))
-    )
-    return {row.id: row for row in connection.execute(query)}
-
-
-_OF_IMAGE: Final = ("sha256", "filename", "width", "height", "created_at")
-
-
-def _item(row: Row[Any], cuts: Mapping[tuple[str, str], list[dict[str, int]]]) -> dict[str, Any]:
-    return {
-        "item_id": row.id,
-        "campaign_id": row.campaign_id,
-        "campaign": row.campaign,
-        "kind": row.kind,
-        "role": row.role,
-        "image_id": row.image_id,
-        "image_sha256": row.image_sha256,
-        "caption": row.caption or "",
-        "source": row.source or None,
-        "battle": None if row.first_id is None else [row.first_id, row.second_id],
-        "caption_sha256": row.caption_sha256 or "",
-        "image_filename": row.image_filename,
-        "image_width": row.image_width,
-        "image_height": row.image_height,
-        "image_created_at": row.image_created_at,
-        "external_id": row.external_id,
-        "priority": row.priority,
-        "weight": row.weight,
-        "overlap": row.overlap,
-        "gold": row.gold,
-        "item_segmenter_version": row.segmenter_version,
-        "units": cuts.get((row.caption_sha256, row.segmenter_version)),
-        "item_created_at": row.created_at,
-        "item_deleted_at": row.deleted_at,
-    }
-
-
-def _caption(row: Row[Any], cuts: Mapping[tuple[str, str], list[dict[str, int]]]) -> dict[str, Any]:
-    """Describe a caption of a battle; campaign and image are the battle's."""
-    left_out = ("campaign_id", "campaign", "kind", "battle", "image_id", "image_sha256")
-    return {
-        name: value
-        for name, value in _item(row, cuts).items()
-        if name not in left_out and not (name.startswith("image_") and name in _ITEM)
-    }
-
-
-def _cuts(
-    connection: Connection, wanted: Set[tuple[str, str]]
-) -> dict[tuple[str, str], list[dict[str, int]]]:
-    """Read the units of captions, by SHA-256 and version."""
-    found: dict[tuple[str, str], list[dict[str, int]]] = {}
-    query = (
-        select(units)
-        .where(units.c.caption_sha256.in_({caption_sha256 for caption_sha256, _ in wanted}))
-        .order_by(units.c.start)
-    )
-    for caption_sha256, version, start, end in connection.execute(query).all():
-        if (caption_sha256, version) in wanted:
-            found.setdefault((caption_sha256, version), []).append({"start": start, "end": end})
-    return found
-
-
-def _ranges(connection: Connection, rating_ids: Sequence[str]) -> dict[str, dict[str, list[int]]]:
-    found: dict[str, dict[str, list[int]]] = {}
-    query = (
-        select(answers.c.revision_id, answers.c.question, answers.c.low, answers.c.high)
-        .where(answers.c.revision_id.in_(rating_ids))
-        .order_by(answers.c.question)
-    )
-    for revision_id, question, low, high in connection.execute(query).all():
-        found.setdefault(revision_id, {})[question] = [low, high]
-    return found
-
-
-def _places(connection: Connection, page: Sequence[Rating]) -> dict[tuple[str, str], dict[str, Any]]:
-    wanted = {(rating.item_id, rating.rater_id) for rating in page}
-    query = select(assignments).where(
-        assignments.c.item_id.in_({item_id for item_id, _ in wanted}),
-        assignments.c.rater_id.in_({rater_id for _, rater_id in wanted}),
-    )
-    return {
-        (row.item_id, row.rater_id): {
-            # Who holds an item here holds nothing where it is imported.
-            "state": "released" if row.state == "held" else row.state,
-            "claimed_at": row.claimed_at,
-            "lease_expires_at": row.lease_expires_at,
-            "skip_reason": row.skip_reason,
-            "return_reason": row.return_reason,
-        }
-        for row in connection.execute(query)
-        if (row.item_id, row.rater_id) in wanted
-    }
-
-
-def _pairs(
-    connection: Connection, key: Column[str], value: Column[str], keys: Iterable[str]
-) -> dict[str, str]:
-    return {row[0]: row[1] for row in connection.execute(select(key, value).where(key.in_(list(keys))))}
+def _place(values: Sequence[Any]) -> dict[str, Any] | None:
+    if values[0] is None:
+        return None
+    place = dict(zip(_PLACE, values, strict=True))
+    if place["state"] == "held":
+        # Who holds an item here holds nothing where it is imported.
+        place["state"] = "released"
+    return place
 
 
 def _once(connection: Connection, campaign_id: str, seen: set[str]) -> dict[str, Any] | None:

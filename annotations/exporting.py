@@ -4,8 +4,6 @@ In CSV a cell that a spreadsheet would run has an apostrophe in front, see `anno
 lines and Parquet hold the text as it is.
 """
 
-import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,14 +12,12 @@ from typing import Any, Final, TextIO
 from sqlalchemy import Engine
 
 from annotations.errors import InvalidRecordError
+from annotations.export_lines import as_json, csv_line, json_line
 from annotations.export_rows import ITEM_COLUMNS, RATING_COLUMNS, item_rows, rating_rows
 from annotations.segmentations import read_segmentations
-from annotations.spreadsheet import guarded
 
 FORMATS: Final = ("csv", "jsonl")
 """Formats that are written to a text stream."""
-
-_STRUCTURED: Final = ("json", "texts", "spans", "verdicts")
 
 
 def export_ratings(
@@ -118,7 +114,7 @@ def export_parquet(
     try:
         for page in pages:
             for row in page:
-                row.update({name: _json(row[name]) for name in as_text if row[name] is not None})
+                row.update({name: as_json(row[name]) for name in as_text if row[name] is not None})
             writer.write(page)
             number += len(page)
     finally:
@@ -144,7 +140,7 @@ def export_segmentations(engine: Engine, stream: TextIO) -> int:
     """
     number = 0
     for segmentation in read_segmentations(engine):
-        stream.write(json.dumps(asdict(segmentation), ensure_ascii=False) + "\n")
+        stream.write(as_json(asdict(segmentation)) + "\n")
         number += 1
     return number
 
@@ -154,20 +150,11 @@ def _write(
 ) -> int:
     if format not in FORMATS:
         raise InvalidRecordError(f"this can be exported as {' or '.join(FORMATS)}; got {format!r}")
-    structured = [name for name, kind in columns.items() if kind in _STRUCTURED]
-    writer = csv.writer(stream)
+    line = csv_line if format == "csv" else json_line
     if format == "csv":
-        writer.writerow(columns)
+        stream.write(",".join(columns) + "\r\n")
     number = 0
     for page in pages:
-        for row in page:
-            if format == "csv":
-                row.update({name: _json(row[name]) for name in structured if row[name] is not None})
-                writer.writerow([guarded(row[name]) for name in columns])
-            else:
-                stream.write(_json({name: row[name] for name in columns}) + "\n")
-            number += 1
+        stream.writelines([line(row, columns) for row in page])
+        number += len(page)
     return number
-
-
-_json: Final = json.JSONEncoder(ensure_ascii=False).encode

@@ -8,6 +8,7 @@ but its own.
 In comments: B resamples, C images, F folds, N items, P pairs, T candidate thresholds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +25,8 @@ N_FOLDS: Final = 5
 _CANDIDATES: Final = 256
 # Thresholds of all pairs are fitted on so many items at most; a few million pairs settle a threshold.
 _ITEMS_FOR_FITTING: Final = 2_000
-_CELLS_AT_ONCE: Final = 2_000_000
+_CELLS_AT_ONCE: Final = 262_144
+_FIRST_LOOK: Final = 4_096
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ def pooled_accuracy(human: Floats, metric: Floats, draws: Counts, cluster: Count
     if not note:
         thresholds = _fit_pooled(human, metric, cluster, fold, generator)
     of_item = fold[cluster]
+    used = tuple(map(float, thresholds[np.triu_indices(len(thresholds))]))
+    n_pairs = len(human) * (len(human) - 1) // 2
+    if len(draws) == 1 and (draws == 1).all() and n_pairs:
+        right = count_correct(human, metric, of_item, thresholds)
+        return Accuracy(np.array([right / n_pairs]), used, n_pairs, note)
 
     def correct(rows: slice) -> npt.NDArray[np.float32]:
         limit = thresholds[of_item[rows, None], of_item[None, :]]
@@ -106,8 +113,66 @@ def pooled_accuracy(human: Floats, metric: Floats, draws: Counts, cluster: Count
     pairs = (draws @ sizes) ** 2 - draws**2 @ sizes**2 + draws @ (sizes * (sizes - 1))  # in both orders
     met = quadratic_form(correct, starts, len(human), draws, copies=False)
     values = np.where(pairs > 0, met / np.maximum(pairs, 1), np.nan)
-    used = thresholds[np.triu_indices(len(thresholds))]
-    return Accuracy(values, tuple(map(float, used)), len(human) * (len(human) - 1) // 2, note)
+    return Accuracy(values, used, n_pairs, note)
+
+
+def count_correct(human: Floats, metric: Floats, fold: Counts, thresholds: Floats) -> int:
+    """Count the pairs of items that the metric orders, or ties, as people do, without comparing every two.
+
+    Items are split in two by their human score, and split again; in each split an upper item is right about
+    the lower ones that stand further below by the metric than the threshold of the two folds.
+
+    Args:
+        human: (N,) finite values.
+        metric: (N,) finite values.
+        fold: (N,) the fold of each item, from 0 to F - 1.
+        thresholds: (F, F) of every two folds, the same in both orders.
+
+    Returns:
+        How many of the N (N - 1) / 2 pairs are right.
+
+    Source:
+        ours, in the manner of `concordance`: O(F N log N log V) for V different human scores.
+    """
+    x = np.unique(human, return_inverse=True)[1]
+    values, y = np.unique(metric, return_inverse=True)
+    n_folds, n_places = len(thresholds), len(values) + 1
+    own = np.repeat(np.arange(len(x)), n_folds)  # every item meets every fold: (N F,)
+    other = np.tile(np.arange(n_folds), len(x))
+    limit = thresholds[fold[own], other]
+    # The values that are smaller by more than the threshold; and where those begin that are larger by more.
+    below = _first(values, metric[own], limit, lambda apart, least: apart <= least)
+    above = _first(values, metric[own], limit, lambda apart, least: -apart > least)
+
+    def standing(part: Counts, rows: npt.NDArray[np.bool_]) -> Counts:
+        return np.sort((part[rows] * n_folds + fold[rows]) * n_places + y[rows])
+
+    def up_to(lower: Counts, part: Counts, place: Counts) -> Counts:
+        return np.searchsorted(lower, (part * n_folds + other) * n_places + place)
+
+    everything = standing(x, np.ones(len(x), dtype=bool))
+    tied = int((up_to(everything, x[own], above) - up_to(everything, x[own], below)).sum())
+    right = (tied - len(x)) // 2  # in both orders, and each item with itself
+    for digit in range(int(x.max(initial=0)).bit_length()):
+        part, is_upper = x >> (digit + 1), (x >> digit) & 1 == 1
+        lower = standing(part, ~is_upper)
+        found = up_to(lower, part[own], below) - up_to(lower, part[own], np.zeros_like(below))
+        right += int(found[is_upper[own]].sum())
+    return right
+
+
+def _first(
+    values: Floats, of: Floats, limit: Floats, reached: Callable[[Floats, Floats], npt.NDArray[np.bool_]]
+) -> Counts:
+    """Find for each item the first of growing values at which its score less the value passes a limit."""
+    low, high = np.zeros(len(of), dtype=np.int64), np.full(len(of), len(values))
+    while (low < high).any():
+        middle = (low + high) // 2
+        passed = reached(of - values[np.minimum(middle, len(values) - 1)], limit)
+        open_still = low < high
+        high = np.where(open_still & passed, middle, high)
+        low = np.where(open_still & ~passed, middle + 1, low)
+    return low
 
 
 def accuracy_within_groups(
@@ -153,7 +218,10 @@ def _deal(n_images: int, generator: np.random.Generator) -> tuple[Counts, str]:
 
 def _candidates(differences: Floats) -> Floats:
     """Choose thresholds to try: 0 and every difference, or quantiles where there are many: (T,)."""
-    distinct = np.unique(np.append(np.abs(differences), 0))
+    # Sorting a million differences takes long, and a few thousand of them mostly tell that there are many.
+    distinct = np.unique(np.append(np.abs(differences[:_FIRST_LOOK]), 0))
+    if len(distinct) <= _CANDIDATES:
+        distinct = np.unique(np.append(np.abs(differences), 0))
     if len(distinct) > _CANDIDATES:
         distinct = np.unique(
             np.append(np.quantile(np.abs(differences), np.linspace(0, 1, _CANDIDATES), method="lower"), 0)
@@ -199,22 +267,25 @@ def _fit_pooled(
     candidates = _candidates(np.subtract.outer(metric[few], metric[few]).ravel())
     n_bins = len(candidates) + 1
     gain = np.zeros(n_folds * n_folds * n_bins)
+    # In the metric's order neighbouring differences are alike, and looking them up is faster.
+    order = np.argsort(metric)
+    human, metric, of_item = human[order], metric[order], of_item[order]
     step = max(1, _CELLS_AT_ONCE // len(human))
     for start in range(0, len(human), step):
-        rows = slice(start, start + step)
+        rows, later = slice(start, start + step), slice(start, None)
         turns, sign = _gains(
-            human[rows, None] - human[None, :], metric[rows, None] - metric[None, :], candidates
+            human[rows, None] - human[None, later], metric[rows, None] - metric[None, later], candidates
         )
-        own = np.arange(start, min(start + step, len(human)))
-        sign[own - start, own] = 0
-        place = (of_item[rows, None] * n_folds + of_item[None, :]) * n_bins + turns
+        sign = np.triu(sign, 1)  # each two once
+        place = (of_item[rows, None] * n_folds + of_item[None, later]) * n_bins + turns
         gain += np.bincount(place.ravel(), sign.ravel(), minlength=len(gain))
-    gain = np.cumsum(gain.reshape(n_folds, n_folds, n_bins)[:, :, :-1], axis=2)  # (F, F, T)
+    once = gain.reshape(n_folds, n_folds, n_bins)
+    gains = np.cumsum((once + once.transpose(1, 0, 2))[:, :, :-1], axis=2)  # (F, F, T)
     thresholds = np.zeros((n_folds, n_folds))
     for one in range(n_folds):
         for other in range(n_folds):
             rest = [number for number in range(n_folds) if number not in (one, other)]
-            thresholds[one, other] = candidates[_best(gain[np.ix_(rest, rest)].sum(axis=(0, 1)))]
+            thresholds[one, other] = candidates[_best(gains[np.ix_(rest, rest)].sum(axis=(0, 1)))]
     return thresholds
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from annotations.correlation import ArrayLike, paired, undefined
+from annotations.correlation import ArrayLike, paired_with_both, undefined
 from annotations.errors import InvalidScoresError
 from annotations.resampled import (
     Measure,
@@ -117,15 +117,8 @@ def permutation_test(
             f"no permutation test of {coefficient!r} at level {level!r} with swaps by {swap!r}; there are "
             f"{', '.join(MEASURES)}; pooled, per_image; image, item"
         )
-    human, first = paired(human_scores, first_scores)
-    human, second = paired(human_scores, second_scores)
-    if len(groups) != len(human):
-        raise InvalidScoresError(
-            f"there are {len(human)} items and {len(groups)} groups; they must be as many"
-        )
-    kept = ~(np.isnan(human) | np.isnan(first) | np.isnan(second))
-    human, first, second = human[kept], first[kept], second[kept]
-    image, images = numbered([group for group, keep in zip(groups, kept, strict=True) if keep])
+    human, first, second, of_items = paired_with_both(human_scores, first_scores, second_scores, groups)
+    image, images = numbered(of_items)
     n_images = len(images)
     reason = undefined(human, first) or undefined(human, second)
     if reason:

@@ -5,23 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, select, update
 
+from annotations.audit import record_act
 from annotations.cuts import checked_spans, checked_text, checked_version, ensure_units, stored_spans
 from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.items import Item, Unit, find_item
 from annotations.revisions import Verdict, read_rating
-from annotations.schema import (
-    VERDICTS,
-    audit,
-    current_ratings,
-    drafts,
-    items,
-    new_id,
-    raters,
-    timestamp,
-)
+from annotations.schema import VERDICTS, current_ratings, drafts, items, raters
 from annotations.verdict_mapping import map_verdicts
 
 
@@ -129,16 +121,7 @@ def recut_item(
             "drafts": number,
             "stale": {one.rater: len(one.verdicts) for one in stale},
         }
-        connection.execute(
-            insert(audit).values(
-                id=new_id(),
-                actor=actor,
-                action="recut item",
-                subject=item_id,
-                details=json.dumps(details, ensure_ascii=False),
-                created_at=timestamp(),
-            )
-        )
+        record_act(connection, actor, "recut item", item_id, details)
         return Recut(find_item(connection, item_id), item.segmenter_version, number, stale)
 
 

@@ -1,10 +1,21 @@
 """Read ratings back: every revision, or the current ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, Table, and_, bindparam, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    select,
+)
 
 from annotations.engine import reading
 from annotations.errors import UnknownRecordError
@@ -21,6 +32,8 @@ from annotations.schema import (
     units,
     verdicts,
 )
+
+_Value = TypeVar("_Value")
 
 _ROWS_AT_ONCE: Final = 1000
 
@@ -141,7 +154,7 @@ def ratings(
             rater_id=rater_id,
             all_revisions=all_revisions,
         ):
-            yield from page
+            yield from _complete(connection, in_order(connection, _QUERY, page))
 
 
 def rating_pages(
@@ -151,8 +164,8 @@ def rating_pages(
     item_id: str | None = None,
     rater_id: str | None = None,
     all_revisions: bool = False,
-) -> Iterator[list[Rating]]:
-    """Read ratings some hundreds at a time in an open transaction, as `ratings` does one by one.
+) -> Iterator[list[str]]:
+    """Read the ids of ratings some hundreds at a time in an open transaction, in the order of `ratings`.
 
     Only ids are put into order; what belongs to them is read page by page over primary keys, so that neither
     the database nor this process ever sorts or holds captions.
@@ -171,10 +184,7 @@ def rating_pages(
         query = query.where(table.c.rater_id == rater_id)
     # An option of the query: as one of the connection it would slow the others down as well.
     with connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)) as found:
-        for part in found.scalars().partitions():
-            place = {revision_id: number for number, revision_id in enumerate(part)}
-            rows = connection.execute(_select(revisions).where(revisions.c.id.in_(part))).all()
-            yield list(_complete(connection, sorted(rows, key=lambda row: place[row.id])))
+        yield from map(list, found.scalars().partitions())
 
 
 def find_by_nonce(connection: Connection, nonce: str) -> Rating | None:
@@ -189,68 +199,130 @@ def read_rating(connection: Connection, rating_id: str) -> Rating:
     Raises:
         UnknownRecordError: If there is no such revision.
     """
-    rows = connection.execute(_select(revisions).where(revisions.c.id == rating_id)).all()
+    rows = in_order(connection, _QUERY, [rating_id])
     if not rows:
         raise UnknownRecordError(f"there is no rating {rating_id!r}")
     return next(_complete(connection, rows))
 
 
-def _select(table: Table) -> Any:
-    """Select revisions from the table or the view, with what stands beside them."""
+def with_what_stands_beside(columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
+    """Select columns of revisions and of their raters, items, campaigns, images and places."""
     return (
-        select(
-            table,
-            raters.c.name.label("rater"),
-            campaigns.c.name.label("campaign"),
-            campaigns.c.asks_verdicts,
-            images.c.sha256.label("image_sha256"),
-            assignments.c.flipped,
-            items.c.campaign_id,
-            items.c.kind,
-            items.c.role,
-            items.c.image_id,
-            items.c.caption,
-            items.c.caption_sha256,
-            items.c.source,
-            items.c.first_id,
-            items.c.second_id,
-        )
-        .join(raters, raters.c.id == table.c.rater_id)
-        .join(items, items.c.id == table.c.item_id)
+        select(*columns)
+        .select_from(revisions)
+        .join(raters, raters.c.id == revisions.c.rater_id)
+        .join(items, items.c.id == revisions.c.item_id)
         .join(campaigns, campaigns.c.id == items.c.campaign_id)
         .join(images, images.c.id == items.c.image_id)
         .outerjoin(
             assignments,
-            and_(assignments.c.item_id == table.c.item_id, assignments.c.rater_id == table.c.rater_id),
+            and_(
+                assignments.c.item_id == revisions.c.item_id, assignments.c.rater_id == revisions.c.rater_id
+            ),
         )
     )
 
 
-def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rating]:
-    """Add answers and verdicts to rows of `_select`, with two queries for all of them."""
-    ids = [row.id for row in rows]
-    if not ids:
-        return
-    scales: dict[str, dict[str, int]] = {}
-    for revision_id, question, value in connection.execute(
-        select(answers.c.revision_id, answers.c.question, answers.c.value)
-        .where(answers.c.revision_id.in_(ids))
+def in_order(connection: Connection, query: Select[Any], rating_ids: Sequence[str]) -> list[Row[Any]]:
+    """Read rows of `with_what_stands_beside` whose first column is the revision's id, in the order of ids."""
+    found = {row[0]: row for row in connection.execute(query.where(revisions.c.id.in_(rating_ids)))}
+    return [found[rating_id] for rating_id in rating_ids if rating_id in found]
+
+
+def answers_to(
+    connection: Connection, rating_ids: Sequence[str]
+) -> dict[str, list[tuple[str, int, int, int]]]:
+    """Read question, value, low and high of each answer, by the revision, in the order of the questions."""
+    query = (
+        select(answers.c.revision_id, answers.c.question, answers.c.value, answers.c.low, answers.c.high)
+        .where(answers.c.revision_id.in_(rating_ids))
         .order_by(answers.c.question)
-    ).all():
-        scales.setdefault(revision_id, {})[question] = value
-    judged = [row for row in rows if row.asks_verdicts and not row.withdrawn and row.segmenter_version]
-    cuts = _cuts(connection, {(row.caption_sha256, row.segmenter_version) for row in judged})
-    given: dict[str, dict[int, str]] = {}
-    for revision_id, start, verdict in connection.execute(
-        select(verdicts.c.revision_id, verdicts.c.start, verdicts.c.verdict).where(
-            verdicts.c.revision_id.in_([row.id for row in judged])
-        )
-    ).all():
-        given.setdefault(revision_id, {})[start] = verdict
-    said = {}
-    for row in judged:
-        spans, mine = cuts.get((row.caption_sha256, row.segmenter_version), ()), given.get(row.id, {})
-        said[row.id] = tuple([Verdict(start, end, mine.get(start)) for start, end in spans])
+    )
+    found: dict[str, list[tuple[str, int, int, int]]] = {}
+    for revision_id, question, value, low, high in connection.execute(query):
+        found.setdefault(revision_id, []).append((question, value, low, high))
+    return found
+
+
+def verdicts_on(
+    connection: Connection, judged: Mapping[str, tuple[str, str]]
+) -> dict[str, list[tuple[int, int, str | None]]]:
+    """Read start, end and verdict of each unit, by the revision, in the caption's order.
+
+    Args:
+        connection: In an open transaction.
+        judged: The SHA-256 of the caption and the version that cut it, by the id of each revision with
+            verdicts.
+    """
+    cuts = spans_of(connection, set(judged.values()))
+    said = verdicts.c.start.cast(Text).concat(" ").concat(verdicts.c.verdict)
+    # One row a revision, not one a unit: handing rows over costs more than all else that is done with them.
+    query = select(verdicts.c.revision_id, func.aggregate_strings(said, " ")).group_by(verdicts.c.revision_id)
+    given = {
+        revision_id: _pairs(together.split(" "))
+        for revision_id, together in connection.execute(query.where(verdicts.c.revision_id.in_(list(judged))))
+    }
+    said_of = {}
+    for revision_id, key in judged.items():
+        mine = dict(given.get(revision_id, ()))
+        said_of[revision_id] = [(start, end, mine.get(str(start))) for start, end in cuts.get(key, ())]
+    return said_of
+
+
+def spans_of(
+    connection: Connection, wanted: Set[tuple[str, str]]
+) -> dict[tuple[str, str], list[tuple[int, int]]]:
+    """Read how versions cut captions: start and end of each unit by the caption's SHA-256 and the version."""
+    span = units.c.start.cast(Text).concat(" ").concat(units.c.end.cast(Text))
+    query = select(
+        units.c.caption_sha256, units.c.segmenter_version, func.aggregate_strings(span, " ")
+    ).group_by(units.c.caption_sha256, units.c.segmenter_version)
+    found = {}
+    for caption_sha256, version, together in connection.execute(
+        query.where(units.c.caption_sha256.in_({caption_sha256 for caption_sha256, _ in wanted}))
+    ):
+        if (caption_sha256, version) in wanted:
+            found[caption_sha256, version] = sorted(_pairs(map(int, together.split(" "))))
+    return found
+
+
+def _pairs(values: Iterable[_Value]) -> list[tuple[_Value, _Value]]:
+    one_after_another = iter(values)
+    return list(zip(one_after_another, one_after_another, strict=True))
+
+
+_QUERY: Final = with_what_stands_beside(
+    (
+        *revisions.c,
+        raters.c.name.label("rater"),
+        campaigns.c.name.label("campaign"),
+        campaigns.c.asks_verdicts,
+        images.c.sha256.label("image_sha256"),
+        assignments.c.flipped,
+        items.c.campaign_id,
+        items.c.kind,
+        items.c.role,
+        items.c.image_id,
+        items.c.caption,
+        items.c.caption_sha256,
+        items.c.source,
+        items.c.first_id,
+        items.c.second_id,
+    )
+)
+
+
+def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rating]:
+    """Add answers and verdicts to rows, with three queries for all of them."""
+    given = answers_to(connection, [row.id for row in rows])
+    said = verdicts_on(
+        connection,
+        {
+            row.id: (row.caption_sha256, row.segmenter_version)
+            for row in rows
+            if row.asks_verdicts and not row.withdrawn and row.segmenter_version
+        },
+    )
     for row in rows:
         yield Rating(
             rating_id=row.id,
@@ -270,8 +342,8 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rati
             number=row.number,
             receipt=row.receipt,
             withdrawn=row.withdrawn,
-            answers=scales.get(row.id, {}),
-            verdicts=said.get(row.id, ()),
+            answers={question: value for question, value, _, _ in given.get(row.id, ())},
+            verdicts=tuple([Verdict(*one) for one in said.get(row.id, ())]),
             comment=row.comment,
             caption_sha256=row.caption_sha256 or "",
             segmenter_version=row.segmenter_version or "",
@@ -281,19 +353,3 @@ def _complete(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[Rati
             active_seconds=row.active_seconds,
             saved_at=row.created_at,
         )
-
-
-def _cuts(
-    connection: Connection, wanted: set[tuple[str, str]]
-) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """Read how versions cut captions: start and end of each unit by the caption's SHA-256 and the version."""
-    found: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    query = (
-        select(units)
-        .where(units.c.caption_sha256.in_({caption_sha256 for caption_sha256, _ in wanted}))
-        .order_by(units.c.start)
-    )
-    for caption_sha256, version, start, end in connection.execute(query).all():
-        if (caption_sha256, version) in wanted:
-            found.setdefault((caption_sha256, version), []).append((start, end))
-    return found

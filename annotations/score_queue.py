@@ -4,7 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Table, and_, delete, exists, func, insert, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    FromClause,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+)
 
 from annotations.engine import reading, writing
 from annotations.schema import campaigns, items, score_failures, scores, timestamp
@@ -36,6 +49,7 @@ class NewScore:
         score: What the metric reports.
         similarity: The cosine behind it, or None.
         curve: The whole curve, as an object that JSON can hold, or None.
+        metric: Name of the metric; "" for the one that is given with all of them.
     """
 
     item_id: str
@@ -43,6 +57,7 @@ class NewScore:
     score: float
     similarity: float | None = None
     curve: Mapping[str, Any] | None = None
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,11 +68,13 @@ class Failure:
         item_id: Of the item.
         segmenter_version: Of the units that could not be scored; "" where the caption could not be cut.
         reason: One sentence.
+        metric: Name of the metric; "" for the one that is given with all of them.
     """
 
     item_id: str
     segmenter_version: str
     reason: str
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,17 +93,25 @@ class QueueCounts:
 
 
 def waiting_items(
-    engine: Engine, *, metric: str, model_sha256: str, limit: int, after: WaitingItem | None = None
+    engine: Engine,
+    *,
+    metrics: Sequence[str],
+    model_sha256: str,
+    limit: int,
+    across: Sequence[str] = (),
+    after: WaitingItem | None = None,
 ) -> tuple[WaitingItem, ...]:
-    """Read the captions of running campaigns that a model has neither scored nor failed to score.
+    """Read the captions of running campaigns that lack a score of a model, with no reason why.
 
-    A caption that was cut in another way since its score was stored waits again.
+    A caption that was cut in another way since its scores were stored waits again.
 
     Args:
         engine: From `open_database`.
-        metric: Name of the metric.
+        metrics: Names of the metrics; who lacks one of them waits.
         model_sha256: Of the model's weights.
         limit: How many to read at most.
+        across: Those of the metrics that take another image of the campaign; nobody waits for them in a
+            campaign that has only one.
         after: Only those behind this one in the queue, unless None.
 
     Returns:
@@ -96,14 +121,30 @@ def waiting_items(
     Raises:
         StorageError: If the database fails.
     """
+    lacking = [
+        ~_has_row(scores, metric, model_sha256) & ~_has_row(score_failures, metric, model_sha256)
+        for metric in metrics
+        if metric not in across
+    ]
+    if across:
+        # Under another name, or it would be the same row as outside.
+        all_items = items.alias()
+        several = (
+            select(all_items.c.campaign_id)
+            .where(*_are_judged(all_items))
+            .group_by(all_items.c.campaign_id)
+            .having(func.min(all_items.c.image_id) < func.max(all_items.c.image_id))
+        )
+        lacking += [
+            items.c.campaign_id.in_(several)
+            & ~_has_row(scores, metric, model_sha256)
+            & ~_has_row(score_failures, metric, model_sha256)
+            for metric in across
+        ]
     query = (
         select(items.c.id, items.c.image_id, items.c.created_at)
         .join(campaigns, campaigns.c.id == items.c.campaign_id)
-        .where(
-            _is_wanted(),
-            ~_has_row(scores, metric, model_sha256),
-            ~_has_row(score_failures, metric, model_sha256),
-        )
+        .where(_is_wanted(), or_(*lacking))
         .order_by(items.c.created_at, items.c.id)
         .limit(limit)
     )
@@ -111,6 +152,40 @@ def waiting_items(
         query = query.where(tuple_(items.c.created_at, items.c.id) > (after.created_at, after.item_id))
     with reading(engine) as connection:
         return tuple(WaitingItem(row.id, row.image_id, row.created_at) for row in connection.execute(query))
+
+
+def lacking_metrics(
+    engine: Engine, item_ids: Sequence[str], *, metrics: Sequence[str], model_sha256: str
+) -> dict[str, frozenset[str]]:
+    """Read which scores some items lack, as they are cut now, and of which nobody knows why.
+
+    Args:
+        engine: From `open_database`.
+        item_ids: Of the items.
+        metrics: Names of the metrics.
+        model_sha256: Of the model's weights.
+
+    Returns:
+        By item, those of the metrics of which it has neither a score nor a failure.
+
+    Raises:
+        StorageError: If the database fails.
+    """
+    lacking = {item_id: set(metrics) for item_id in item_ids}
+    with reading(engine) as connection:
+        for table in (scores, score_failures):
+            query = (
+                select(table.c.item_id, table.c.metric)
+                .join(items, items.c.id == table.c.item_id)
+                .where(
+                    table.c.item_id.in_(list(lacking)),
+                    table.c.model_sha256 == model_sha256,
+                    table.c.segmenter_version == items.c.segmenter_version,
+                )
+            )
+            for item_id, metric in connection.execute(query):
+                lacking[item_id].discard(metric)
+    return {item_id: frozenset(names) for item_id, names in lacking.items()}
 
 
 def save_many_scores(
@@ -121,22 +196,22 @@ def save_many_scores(
     metric: str,
     model: str,
     model_sha256: str,
-) -> int:
-    """Write the scores of many items in one short transaction, and why others have none.
+) -> frozenset[str]:
+    """Write scores of many items in one short transaction, and why others are missing.
 
     What an item was scored by must still be how it is cut; where it was cut in another way meanwhile, it
     keeps waiting.
 
     Args:
         engine: From `open_database`.
-        found: One for each item that was scored.
-        failed: One for each that could not be.
-        metric: Name of the metric, for example ``specs``.
+        found: At most one for each item and metric.
+        failed: One for each that could not be computed.
+        metric: Name of the metric of those that name none, for example ``specs``.
         model: Name of the model.
         model_sha256: Of its weights.
 
     Returns:
-        How many scores were written.
+        Ids of the items that got a score.
 
     Raises:
         InvalidRecordError: If a number is not finite, a name is empty, or a curve is no JSON object.
@@ -144,20 +219,21 @@ def save_many_scores(
     """
     now = timestamp()
     # All that takes time is done before the writers' queue is entered.
-    rows = {}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
     for new in found:
+        name = new.metric or metric
         encoded = check_score(
             new.item_id,
-            metric=metric,
+            metric=name,
             model=model,
             model_sha256=model_sha256,
             score=new.score,
             similarity=new.similarity,
             curve=new.curve,
         )
-        rows[new.item_id] = {
+        rows[new.item_id, name] = {
             "item_id": new.item_id,
-            "metric": metric,
+            "metric": name,
             "model_sha256": model_sha256,
             "model": model,
             "score": float(new.score),
@@ -166,38 +242,39 @@ def save_many_scores(
             "segmenter_version": new.segmenter_version,
             "created_at": now,
         }
-    missed = {failure.item_id: failure for failure in failed}
-    both = [*rows, *missed]
+    missed = {
+        (failure.item_id, failure.metric or metric): {
+            "item_id": failure.item_id,
+            "metric": failure.metric or metric,
+            "model_sha256": model_sha256,
+            "segmenter_version": failure.segmenter_version,
+            "reason": failure.reason,
+            "created_at": now,
+        }
+        for failure in failed
+    }
+    both = {item_id for item_id, _ in (*rows, *missed)}
     if not both:
-        return 0
+        return frozenset()
     with writing(engine) as connection:
         versions = select(items.c.id, items.c.segmenter_version).where(items.c.id.in_(both))
         cut = {row.id: row.segmenter_version for row in connection.execute(versions)}
-        fresh = [row for item_id, row in rows.items() if cut.get(item_id) == row["segmenter_version"]]
-        tried = [failure for failure in missed.values() if cut.get(failure.item_id) is not None]
-        replaced = [str(row["item_id"]) for row in fresh]
-        outdated = [*replaced, *(failure.item_id for failure in tried)]
-        for table, ids in ((scores, replaced), (score_failures, outdated)):
-            mine = (table.c.metric == metric, table.c.model_sha256 == model_sha256)
-            connection.execute(delete(table).where(table.c.item_id.in_(ids), *mine))
+        fresh = {key: row for key, row in rows.items() if cut.get(key[0]) == row["segmenter_version"]}
+        tried = {key: row for key, row in missed.items() if cut.get(key[0]) is not None}
+        for table, keys in ((scores, list(fresh)), (score_failures, [*fresh, *tried])):
+            if keys:
+                connection.execute(
+                    delete(table).where(
+                        table.c.item_id.in_({item_id for item_id, _ in keys}),
+                        table.c.model_sha256 == model_sha256,
+                        tuple_(table.c.item_id, table.c.metric).in_(keys),
+                    )
+                )
         if fresh:
-            connection.execute(insert(scores), fresh)
+            connection.execute(insert(scores), list(fresh.values()))
         if tried:
-            connection.execute(
-                insert(score_failures),
-                [
-                    {
-                        "item_id": failure.item_id,
-                        "metric": metric,
-                        "model_sha256": model_sha256,
-                        "segmenter_version": failure.segmenter_version,
-                        "reason": failure.reason,
-                        "created_at": now,
-                    }
-                    for failure in tried
-                ],
-            )
-    return len(fresh)
+            connection.execute(insert(score_failures), list(tried.values()))
+    return frozenset(item_id for item_id, _ in fresh)
 
 
 def count_scores(engine: Engine, *, metric: str, model_sha256: str) -> QueueCounts:
@@ -236,7 +313,7 @@ def failures(engine: Engine, *, metric: str, model_sha256: str, limit: int = 100
         StorageError: If the database fails.
     """
     query = (
-        select(score_failures.c.item_id, score_failures.c.segmenter_version, score_failures.c.reason)
+        select(*(score_failures.c[name] for name in ("item_id", "segmenter_version", "reason", "metric")))
         .join(items, items.c.id == score_failures.c.item_id)
         .join(campaigns, campaigns.c.id == items.c.campaign_id)
         .where(
@@ -253,8 +330,16 @@ def failures(engine: Engine, *, metric: str, model_sha256: str, limit: int = 100
         return tuple(Failure(*row) for row in connection.execute(query))
 
 
-def try_again(engine: Engine, *, metric: str, model_sha256: str) -> int:
-    """Let all captions that could not be scored wait for another try, and return how many they are.
+def try_again(engine: Engine, *, metrics: Sequence[str], model_sha256: str) -> int:
+    """Let all captions that could not be scored wait for another try.
+
+    Args:
+        engine: From `open_database`.
+        metrics: Names of the metrics.
+        model_sha256: Of the model's weights.
+
+    Returns:
+        How many failures are forgotten.
 
     Raises:
         StorageError: If the database fails.
@@ -262,7 +347,7 @@ def try_again(engine: Engine, *, metric: str, model_sha256: str) -> int:
     with writing(engine) as connection:
         return connection.execute(
             delete(score_failures).where(
-                score_failures.c.metric == metric, score_failures.c.model_sha256 == model_sha256
+                score_failures.c.metric.in_(metrics), score_failures.c.model_sha256 == model_sha256
             )
         ).rowcount
 
@@ -271,9 +356,15 @@ def _is_wanted() -> ColumnElement[bool]:
     return and_(
         campaigns.c.deleted_at.is_(None),
         campaigns.c.paused_at.is_(None),
-        items.c.deleted_at.is_(None),
-        items.c.kind == "caption",
-        items.c.role.in_(("regular", "gold")),
+        *_are_judged(items),
+    )
+
+
+def _are_judged(table: FromClause) -> tuple[ColumnElement[bool], ...]:
+    return (
+        table.c.deleted_at.is_(None),
+        table.c.kind == "caption",
+        table.c.role.in_(("regular", "gold")),
     )
 
 

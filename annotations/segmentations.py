@@ -161,11 +161,10 @@ def read_segmentations(
     if caption is not None:
         digest = hashlib.sha256(checked_text("caption", caption).encode()).hexdigest()
         query = query.where(segmentations.c.caption_sha256 == digest)
-    with reading(engine) as connection:
-        streamed = connection.execution_options(yield_per=_ROWS_AT_ONCE)
-        with streamed.execute(query) as rows:
-            for _, of_one in groupby(rows, key=lambda row: row.id):
-                yield _segmentation(list(of_one))
+    query = query.execution_options(yield_per=_ROWS_AT_ONCE)
+    with reading(engine) as connection, connection.execute(query) as rows:
+        for _, of_one in groupby(rows, key=lambda row: row.id):
+            yield _segmentation(list(of_one))
 
 
 def _select() -> Select[tuple[object, ...]]:

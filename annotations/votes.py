@@ -7,9 +7,9 @@ the same one whenever somebody looks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, case, exists, func, select
+from sqlalchemy import Column, Connection, Select, and_, case, exists, func, select
 
 from annotations.schema import answers, current_ratings, final_labels, items, verdicts
 
@@ -97,40 +97,26 @@ def rated_by_several(
 
 def read_answers(connection: Connection, item_ids: Sequence[str]) -> list[Answer]:
     """Read the current answers to the questions of items, in an open transaction."""
-    rows = connection.execute(
-        select(
-            items.c.id,
-            items.c.kind,
-            items.c.image_id,
-            current_ratings.c.rater_id,
-            answers.c.question,
-            answers.c.value,
-            answers.c.low,
-            answers.c.high,
-        )
-        .join(current_ratings, current_ratings.c.item_id == items.c.id)
-        .join(answers, answers.c.revision_id == current_ratings.c.id)
-        .where(items.c.id.in_(item_ids))
-    )
+    asked = (answers.c.question, answers.c.value, answers.c.low, answers.c.high)
+    rows = connection.execute(_said(asked, answers.c.revision_id, item_ids))
     return [Answer._make(row) for row in rows]
 
 
 def read_verdicts(connection: Connection, item_ids: Sequence[str]) -> list[Answer]:
     """Read the current verdicts on the units of items, in an open transaction."""
-    rows = connection.execute(
-        select(
-            items.c.id,
-            items.c.kind,
-            items.c.image_id,
-            current_ratings.c.rater_id,
-            verdicts.c.start,
-            verdicts.c.verdict,
-        )
-        .join(current_ratings, current_ratings.c.item_id == items.c.id)
-        .join(verdicts, verdicts.c.revision_id == current_ratings.c.id)
-        .where(items.c.id.in_(item_ids))
-    )
+    judged = (verdicts.c.start, verdicts.c.verdict)
+    rows = connection.execute(_said(judged, verdicts.c.revision_id, item_ids))
     return [
         Answer(item, kind, image, rater, str(start), said, 0, 0)
         for item, kind, image, rater, start, said in rows
     ]
+
+
+def _said(columns: tuple[Column[Any], ...], revision_id: Column[Any], item_ids: Sequence[str]) -> Select[Any]:
+    """Select columns of a table that belongs to current ratings, behind the item and the rater."""
+    return (
+        select(items.c.id, items.c.kind, items.c.image_id, current_ratings.c.rater_id, *columns)
+        .join(current_ratings, current_ratings.c.item_id == items.c.id)
+        .join(revision_id.table, revision_id == current_ratings.c.id)
+        .where(items.c.id.in_(item_ids))
+    )

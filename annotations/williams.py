@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from annotations.correlation import MIN_ITEMS, ArrayLike, paired, undefined
-from annotations.errors import InvalidScoresError
+from annotations.correlation import MIN_ITEMS, ArrayLike, paired_with_both, undefined
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,8 @@ def williams_test(
         Williams, The comparison of regression variables, 1959; Steiger, Tests for comparing elements of a
         correlation matrix, 1980, equation 7.
     """
-    human, first = paired(human_scores, first_scores)
-    human, second = paired(human_scores, second_scores)
-    if len(groups) != len(human):
-        raise InvalidScoresError(
-            f"there are {len(human)} items and {len(groups)} groups; they must be as many"
-        )
-    kept = ~(np.isnan(human) | np.isnan(first) | np.isnan(second))
-    human, first, second = human[kept], first[kept], second[kept]
-    n, n_images = len(human), len({group for group, keep in zip(groups, kept, strict=True) if keep})
+    human, first, second, of_items = paired_with_both(human_scores, first_scores, second_scores, groups)
+    n, n_images = len(human), len(set(of_items))
     refused = undefined(human, first) or undefined(human, second)
     if coefficient != "pearson_r" or level != "pooled":
         refused = f"Williams' test holds for one pooled pearson_r, not for {coefficient} at level {level}"

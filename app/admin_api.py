@@ -15,8 +15,7 @@ from starlette.responses import JSONResponse
 from annotations.errors import UnknownRecordError
 from app import admin_campaigns, admin_items
 from app.admin_transfer import transfer_router
-from app.answers import FormError
-from app.json_routes import read_json, respond
+from app.json_routes import read_form, respond
 from app.sessions import require
 
 if TYPE_CHECKING:
@@ -87,21 +86,14 @@ def admin_router(context: AppContext) -> APIRouter:
     @router.post("/admin/{name:path}")
     async def act(request: Request, name: str) -> JSONResponse:
         roles, action = _ACTS.get(name, (_DECIDES, None))
-        payload: object = None
-        failure: FormError | None = None
-        try:
-            payload = await read_json(request)
-        except FormError as error:
-            failure = error
+        form = await read_form(request)
 
         def run() -> dict[str, Any]:
             # Who may not do this is told so before anything else.
             who = require(context, request, *roles)
             if action is None:
                 raise UnknownRecordError(f"there is nothing called {name[:40]!r} to do here")
-            if failure is not None:
-                raise failure
-            return action(context, who, payload)
+            return action(context, who, form())
 
         return await to_thread.run_sync(respond, run)
 

@@ -1,173 +1,157 @@
-"""The score held against the ratings: which items go in, and what comes out."""
+"""The ratings and scores as the Analyse page reads them: read once, kept for a while, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from annotations.correlation import Statistic, correlate
-from annotations.revisions import ratings
-from annotations.scores import ScoredItem, scores_and_ratings
+import numpy as np
+
+from annotations.analysis.options import Options, read_options
+from annotations.analysis.reading import database_stamp, read_battles, read_table, read_units
+from app.analysis_choice import DEFAULT_METRIC, DEFAULT_QUESTION
+from app.analysis_parts import Asked, Reading
+from app.kept import Kept
 from app.stored_scores import METRIC
-from app.views.analysis import Coefficient, Counts, Point
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-N_RESAMPLES: Final = 2000
-SEED: Final = 0
+    from annotations.analysis.table import AnalysisTable, BattleTable, Choice, UnitTable
 
-_DEFINITIONS: Final = {
-    "pearson_r": "linear association of the values",
-    "spearman_rho": "pearson_r of the ranks; ties share their mean rank",
-    "kendall_tau_b": "pairs in the same order minus pairs in opposite order, ties corrected",
-}
+_READINGS: Final = 4
+_RESULTS: Final = 24
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
-class ModelChoice:
-    """A set of weights whose scores can be analysed; scores of other weights are never mixed in.
+class Shown:
+    """What a page shows: what was asked for, and the state of the database that it was read in.
 
     Attributes:
-        model: Name of the model.
-        model_sha256: Of its weights.
-        captions: Rated captions that it has scored.
+        asked: With a question and a metric that there are.
+        stamp: From `database_stamp`.
     """
 
-    model: str
-    model_sha256: str
-    captions: int
-
-    @property
-    def label(self) -> str:
-        """What stands in the list of models: name, start of the checksum, rated captions."""
-        return f"{self.model} · {self.model_sha256[:8]} ({self.captions})"
+    asked: Asked
+    stamp: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Analysis:
-    """Everything that the Analyse page shows.
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What a choice gave, and what was worked out of it.
 
     Attributes:
-        models: The weights to choose from, the one with the most captions first.
-        chosen: The weights that are shown, or None when no rated caption has a score.
-        points: One for each rated caption that the chosen weights have scored (N items).
-        counts: How much lies behind the numbers.
-        coefficients: One row for each statistic; empty below three points.
+        table: The rated captions.
+        units: Reads their units once.
+        battles: Reads the battles once.
+        results: What was worked out.
     """
 
-    models: tuple[ModelChoice, ...]
-    chosen: ModelChoice | None
-    points: tuple[Point, ...]
-    counts: Counts
-    coefficients: tuple[Coefficient, ...]
+    table: AnalysisTable
+    units: Callable[[], UnitTable]
+    battles: Callable[[], BattleTable]
+    results: Kept = field(default_factory=lambda: Kept(_RESULTS))
+
+    def once(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
+        """Return a result of these tables and a key alone, and make it where it is not kept."""
+        return self.results.once(key, make)
 
 
-def analyse(engine: Engine, *, model_sha256: str | None = None, blind_only: bool = False) -> Analysis:
-    """Hold the scores of one set of weights against what people gave overall.
+class Readings:
+    """The readings of one database that were asked for last.
 
     Args:
         engine: The open ratings database.
-        model_sha256: Of the weights; None or unknown ones mean those with the most rated captions.
-        blind_only: Whether to leave out ratings that were given after the rater had seen the curve.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept = Kept(_READINGS)
+        self._options = Kept(1)
+
+    def stamp(self) -> tuple[Any, ...]:
+        """Return what changes whenever the database does.
+
+        Raises:
+            StorageError: If the database fails.
+        """
+        return database_stamp(self._engine)
+
+    def options(self, stamp: tuple[Any, ...]) -> Options:
+        """Return what a reading can be narrowed to.
+
+        Args:
+            stamp: Of the database.
+
+        Raises:
+            StorageError: If the database fails.
+        """
+        return self._options.once(stamp, lambda: read_options(self._engine))
+
+    def tables(self, choice: Choice, stamp: tuple[Any, ...]) -> Tables:
+        """Return the tables of a choice; they are read where they are not kept.
+
+        Args:
+            choice: What of the ratings goes in.
+            stamp: Of the database, when the page began to show this choice.
+
+        Raises:
+            AnnotationError: If the choice cannot be read or the database fails.
+        """
+        return self._kept.once((choice, stamp), lambda: self._read(choice))
+
+    def _read(self, choice: Choice) -> Tables:
+        table = read_table(self._engine, choice)
+        later = Kept(2)
+        return Tables(
+            table,
+            units=lambda: later.once("units", lambda: read_units(self._engine, table, choice)),
+            battles=lambda: later.once("battles", lambda: read_battles(self._engine, table, choice)),
+        )
+
+
+def shown_of(readings: Readings, asked: Asked) -> tuple[Shown, Tables]:
+    """Read what is asked for as the database stands now.
+
+    Args:
+        readings: Of the running app.
+        asked: Its question and its metric need not be there: then the first that is takes their place.
 
     Raises:
-        AnnotationError: If the database fails.
+        AnnotationError: If the choice cannot be read or the database fails.
     """
-    rows = [
-        row
-        for row in scores_and_ratings(engine, blind_only=blind_only)
-        if row.metric == METRIC and "overall" in row.answers
-    ]
-    models = _models(rows)
-    chosen = next((choice for choice in models if choice.model_sha256 == model_sha256), None)
-    chosen = chosen or (models[0] if models else None)
-    points = tuple(
-        _point(row) for row in rows if chosen is not None and row.model_sha256 == chosen.model_sha256
+    stamp = readings.stamp()
+    tables = readings.tables(asked.choice, stamp)
+    table = tables.table
+    asked = replace(
+        asked,
+        question=_one_of(table.answers, asked.question, DEFAULT_QUESTION),
+        metric=_one_of(table.metrics, asked.metric, DEFAULT_METRIC),
     )
-    scored = {point.item_id for point in points}
-    raters, unscored = set(), set()
-    n_ratings = n_blind = 0
-    for rating in ratings(engine):
-        is_blind = rating.metric_revealed_at is None
-        if blind_only and not is_blind:
-            continue
-        if rating.item_id not in scored:
-            unscored.add(rating.item_id)
-            continue
-        raters.add(rating.rater_id)
-        n_ratings += 1
-        n_blind += is_blind
-    counts = Counts(
-        images=len({point.image_id for point in points}),
-        captions=len(points),
-        raters=len(raters),
-        ratings=n_ratings,
-        blind=n_blind,
-        without_score=len(unscored),
-    )
-    return Analysis(
-        models=models,
-        chosen=chosen,
-        points=points,
-        counts=counts,
-        coefficients=_coefficients(points),
-    )
+    return Shown(asked, stamp), tables
 
 
-def unscored_items(engine: Engine, model_sha256: str) -> tuple[str, ...]:
-    """Return the ids of the rated items that a set of weights has not scored, the longest rated first.
+def reading_of(shown: Shown, tables: Tables) -> Reading:
+    """Return what a part of the page is given."""
+    return Reading(shown.asked, tables.table, tables.units, tables.battles)
 
-    Raises:
-        AnnotationError: If the database fails.
+
+def unscored_items(table: AnalysisTable, model_sha256: str) -> tuple[str, ...]:
+    """Return the ids of the items of a table that weights have not scored.
+
+    Args:
+        table: Read with these weights as its choice; they need not have scored anything.
+        model_sha256: Of the weights.
     """
-    scored = {
-        row.item_id
-        for row in scores_and_ratings(engine)
-        if (row.metric, row.model_sha256) == (METRIC, model_sha256)
-    }
-    rated = dict.fromkeys(rating.item_id for rating in ratings(engine))
-    return tuple(item_id for item_id in rated if item_id not in scored)
+    if table.model is None or table.model.sha256 != model_sha256 or METRIC not in table.metrics:
+        return table.items
+    return tuple(table.items[row] for row in np.flatnonzero(np.isnan(table.metrics[METRIC])))
 
 
-def _models(rows: Sequence[ScoredItem]) -> tuple[ModelChoice, ...]:
-    captions: dict[tuple[str, str], int] = {}
-    for row in rows:
-        key = (row.model, row.model_sha256)
-        captions[key] = captions.get(key, 0) + 1
-    found = [ModelChoice(model, sha256, count) for (model, sha256), count in captions.items()]
-    return tuple(sorted(found, key=lambda choice: (-choice.captions, choice.model, choice.model_sha256)))
-
-
-def _point(row: ScoredItem) -> Point:
-    return Point(
-        item_id=row.item_id,
-        image_id=row.image_id,
-        caption=row.caption,
-        score=row.score,
-        human=row.answers["overall"],
-        n_ratings=row.raters,
-        n_blind=row.raters - row.revealed,
-    )
-
-
-def _coefficients(points: Sequence[Point]) -> tuple[Coefficient, ...]:
-    if len(points) < 3:
-        return ()
-    result = correlate(
-        [point.human for point in points],
-        [point.score for point in points],
-        groups=[point.image_id for point in points],
-        n_resamples=N_RESAMPLES,
-        seed=SEED,
-    )
-    return tuple(
-        _coefficient(name, definition, getattr(result, name)) for name, definition in _DEFINITIONS.items()
-    )
-
-
-def _coefficient(name: str, definition: str, statistic: Statistic) -> Coefficient:
-    return Coefficient(
-        name, definition, statistic.value, statistic.low, statistic.high, statistic.n, statistic.note
-    )
+def _one_of(names: Iterable[str], wanted: str, otherwise: str) -> str:
+    known = list(names)
+    if wanted in known or not known:
+        return wanted
+    return otherwise if otherwise in known else known[0]

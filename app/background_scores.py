@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from annotations.errors import AnnotationError
 from annotations.score_queue import Failure, count_scores, failures, waiting_items
-from app.stored_scores import METRIC
+from app.stored_scores import METRIC, METRICS, TEXT_ONLY
 from specs_core.checkpoints import file_sha256, local_path, resolve
 from specs_core.errors import SpecsError
 
@@ -144,7 +144,13 @@ class BackgroundScores:
         try:
             sha256 = default_weights(self._context.settings)
             return sha256 is not None and bool(
-                waiting_items(self._context.engine, metric=METRIC, model_sha256=sha256, limit=1)
+                waiting_items(
+                    self._context.engine,
+                    metrics=METRICS,
+                    across=(TEXT_ONLY,),
+                    model_sha256=sha256,
+                    limit=1,
+                )
             )
         except (AnnotationError, SpecsError, OSError) as error:
             _LOG.warning("captions cannot be scored in the background: %s", error)

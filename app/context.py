@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from app.encoders import EncoderCache
@@ -12,6 +13,7 @@ from app.pictures import PictureStore
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from app.analysis import Readings
     from app.backups import BackupThread
     from app.settings import Settings
 
@@ -35,6 +37,13 @@ class AppContext:
     pictures: PictureStore
     image_passes: ImageEvidenceCache = field(default_factory=ImageEvidenceCache)
     backups: BackupThread | None = None
+
+    @cached_property
+    def readings(self) -> Readings:
+        """What the Analyse page has read of the ratings."""
+        from app.analysis import Readings  # here and not above: it loads scipy
+
+        return Readings(self.engine)
 
 
 def open_context(settings: Settings) -> AppContext:

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from annotations.items import get_item
+from annotations.score_queue import NewScore
 from annotations.scores import find_curve
+from app.image_features import ImageFeatures
 from app.item_cuts import ensure_cut
-from app.stored_scores import METRIC, store_record
+from app.item_metrics import item_units, metrics_of
+from app.stored_scores import METRIC, METRICS
+from app.waiting_scores import save_rows
 from specs_core.checkpoints import resolve
-from specs_core.errors import ImageError
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from annotations.items import Item
     from app.context import AppContext
-    from app.pictures import PictureStore
     from specs_core.encoder import Encoder
-    from specs_core.segmentation.units import DetailUnit
 
 
-class MissingImageError(ImageError):
-    """The image of an item of which there is no file."""
-
-
-def score_item(context: AppContext, item_id: str, encoder: Encoder) -> dict[str, Any]:
-    """Score an item as its stored units cut it, store the score, and return the curve's record.
+def score_item(
+    context: AppContext, item_id: str, encoder: Encoder, *, metrics: Sequence[str] = METRICS
+) -> dict[str, Any]:
+    """Score an item as its stored units cut it, store its metrics, and return the curve's record.
 
     Args:
         context: The open context.
         item_id: Of the item.
         encoder: The loaded model.
+        metrics: What is stored of it, the metric of the curve at least; what of the others cannot be computed
+            is left to the scoring in the background, which keeps the reason.
 
     Raises:
         AnnotationError: If there is no such item or the database fails.
@@ -42,44 +40,25 @@ def score_item(context: AppContext, item_id: str, encoder: Encoder) -> dict[str,
     from specs_core.curve import curve_of_units, curve_record
 
     item = ensure_cut(context, get_item(context.engine, item_id))
+    images = ImageFeatures(context.engine, context.pictures, encoder)
+    own, problems = images.features([item.image_id])
+    if problems:
+        raise problems[item.image_id]
     curve = curve_of_units(
         encoder,
-        encoder.image_features([item_picture(context.pictures, item.image_id)])[0],
+        own[item.image_id],
         item_units(item),
         segmenter="stored",
         segmenter_version=item.segmenter_version,
     )
     record = curve_record(curve, encoder)
-    store_record(context.engine, item_id, record, weights_sha256=encoder.weights_sha256)
+    found: list[NewScore] = []
+    if record["score"] is not None:
+        found.append(NewScore(item.id, item.segmenter_version, record["score"], record["similarity"], record))
+    captions, wanted = images.seen_by([item], {item.id: frozenset(metrics) - {METRIC}})
+    found += metrics_of(encoder, captions, wanted)[0]
+    save_rows(context.engine, found, [], encoder)
     return record
-
-
-def item_picture(pictures: PictureStore, image_id: str) -> Image.Image:
-    """Return the image of an item as the metric sees it.
-
-    Args:
-        pictures: The stored images.
-        image_id: Of the image.
-
-    Raises:
-        MissingImageError: If there is no file of it.
-        ImageError: If the file cannot be read.
-    """
-    from specs_core.images import read_image
-
-    path = pictures.find(image_id)
-    if path is None:
-        raise MissingImageError(
-            f"The image of this caption is missing from the data folder (image {image_id})."
-        )
-    return read_image(path)
-
-
-def item_units(item: Item) -> tuple[DetailUnit, ...]:
-    """Return the units of an item as the metric takes them."""
-    from specs_core.segmentation.units import DetailUnit
-
-    return tuple(DetailUnit(unit.text, unit.start, unit.end) for unit in item.units)
 
 
 def stored_curve(context: AppContext, item_id: str) -> dict[str, Any] | None:

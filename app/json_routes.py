@@ -93,3 +93,25 @@ async def read_json(request: Request, *, largest: int = LARGEST_BODY) -> object:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise FormError("The request cannot be read as JSON.") from error
+
+
+async def read_form(request: Request) -> Callable[[], object]:
+    """Read a JSON body, and keep what is wrong with it until somebody asks.
+
+    Args:
+        request: The request.
+
+    Returns:
+        Gives the decoded JSON, or raises what `read_json` raised: who may not send anything is told so first.
+    """
+    try:
+        payload = await read_json(request)
+    except FormError as error:
+        # Python forgets `error` at the end of this block.
+        failure = error
+
+        def fail() -> object:
+            raise failure
+
+        return fail
+    return lambda: payload

@@ -38,6 +38,7 @@ from app.item_cuts import ensure_cut
 from app.item_scores import curve_view, score_item, stored_curve
 from app.markdown import to_html
 from app.rating_forms import asked_of, form_content, question_view, resumed, stale_note, to_page
+from app.stored_scores import METRIC
 
 if TYPE_CHECKING:
     from app.context import AppContext
@@ -285,7 +286,10 @@ def reveal(context: AppContext, rater: str, payload: object) -> dict[str, Any]:
         raise FormError("A battle has no curve.")
     if not may_see_curve(context, rater, item):
         raise FormError("The curve of a caption is shown after its rating has been submitted.")
-    record = stored_curve(context, item.id) or score_item(context, item.id, context.encoders.get())
+    record = stored_curve(context, item.id)
+    if record is None:
+        # The rater waits for the curve alone; the background scores the rest.
+        record = score_item(context, item.id, context.encoders.get(), metrics=(METRIC,))
     record_reveal(context.engine, rater, item.id)
     default = default_of(context, record["provenance"]["weights_sha256"])
     return {"item": item.id, **curve_view(record, threshold=value_of(default))}

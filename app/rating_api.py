@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from app import rating
 from app.answers import FormError, storable
-from app.json_routes import read_json, respond
+from app.json_routes import read_form, respond
 from app.sessions import SignedOutError, require
 
 if TYPE_CHECKING:
@@ -87,18 +87,12 @@ async def _act(
     *,
     limiter: CapacityLimiter,
 ) -> JSONResponse:
-    payload: object = None
-    failure: FormError | None = None
-    try:
-        payload = await read_json(request)
-    except FormError as error:
-        failure = error
+    form = await read_form(request)
 
     def run() -> dict[str, Any]:
         # Who is not signed in is told so before anything else.
         account = require(context, request)
-        if failure is not None:
-            raise failure
+        payload = form()
         _refuse_another(account, payload)
         return action(context, account.name, payload)
 

@@ -59,7 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.under_server:
         threading.Thread(target=_end_with_parent, args=(stop,), daemon=True).start()
     try:
-        return _score(Settings(), stop, lingers=options.under_server, again=options.again)
+        return _score(
+            Settings(),
+            stop,
+            lingers=options.under_server,
+            again=options.again,
+            all_metrics=options.all_metrics,
+        )
     except ValidationError as error:
         name, problem = error.errors()[0]["loc"], error.errors()[0]["msg"]
         print(f"app.score_items: SPECS_{'_'.join(map(str, name)).upper()}: {problem}", file=sys.stderr)
@@ -71,16 +77,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app.score_items",
-        description="Score the captions of running campaigns that the default model has not scored, and end. "
+        description="Score the captions of running campaigns that the default model has not scored, and end: "
+        "SPECS, CLIPScore, length and the text-only sentinel. "
         "The settings are those of the app (SPECS_DATA, SPECS_DB, SPECS_MODEL, SPECS_DEVICE).",
     )
     parser.add_argument("--again", action="store_true", help="try those again that could not be scored")
+    parser.add_argument(
+        "--all-metrics",
+        action="store_true",
+        help="F-CLIPScore as well, where the model's text tower is causal",
+    )
     # For the app: go on looking for a while, and end when the standard input does.
     parser.add_argument("--under-server", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
-def _score(settings: Settings, stop: threading.Event, *, lingers: bool, again: bool) -> int:
+def _score(
+    settings: Settings, stop: threading.Event, *, lingers: bool, again: bool, all_metrics: bool
+) -> int:
     # Where priorities are a thread's own, as on Linux, writing keeps the app's: who stands far behind in line
     # while holding the database's lock holds up everybody.
     with ThreadPoolExecutor(1) as writer:
@@ -91,7 +105,7 @@ def _score(settings: Settings, stop: threading.Event, *, lingers: bool, again: b
         from annotations.engine import open_database
         from annotations.score_queue import try_again
         from app.pictures import PictureStore
-        from app.stored_scores import METRIC
+        from app.stored_scores import DEARER_METRICS, METRICS
         from app.waiting_scores import score_waiting
         from specs_core.encoder import load_encoder
 
@@ -99,13 +113,18 @@ def _score(settings: Settings, stop: threading.Event, *, lingers: bool, again: b
         engine = writer.submit(open_database, settings.database_url, must_exist=True).result()
         try:
             encoder = load_encoder(settings.model, device=settings.device)
+            metrics = (*METRICS, *DEARER_METRICS) if all_metrics and encoder.one_pass else METRICS
+            if all_metrics and not encoder.one_pass:
+                _LOG.warning(
+                    "model %s has no F-CLIPScore: its text tower is not causal", encoder.checkpoint.label
+                )
             if again:
-                write(partial(try_again, engine, metric=METRIC, model_sha256=encoder.weights_sha256))
+                write(partial(try_again, engine, metrics=metrics, model_sha256=encoder.weights_sha256))
             pictures, idle = PictureStore(settings.images_dir), 0.0
             while True:
                 # Beside the app it rests as long as it works, so that raters rarely meet one of its writes.
                 stopped = stop.wait if lingers else lambda _: stop.is_set()
-                done = score_waiting(engine, pictures, encoder, stopped=stopped, write=write)
+                done = score_waiting(engine, pictures, encoder, metrics=metrics, stopped=stopped, write=write)
                 if done.scored or done.failed or not lingers:
                     _LOG.info(
                         "%d captions scored with model %s, %d cannot be scored",

@@ -47,6 +47,7 @@ def create_app(context: AppContext) -> FastAPI:
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.admin_api import admin_router
+    from app.analysis_routes import analysis_router
     from app.api import NAMES, answer_wrong_arguments
     from app.backups import backup_report
     from app.hub import hub_router
@@ -104,6 +105,7 @@ def create_app(context: AppContext) -> FastAPI:
     app.include_router(session_router(context))
     app.include_router(admin_router(context))
     app.include_router(hub_router(context))
+    app.include_router(analysis_router(context))
     app.include_router(rating_router(context))
 
     @app.api_route("/gradio_api/file=http{rest:path}", methods=["GET", "HEAD"])

@@ -1,4 +1,4 @@
-"""The table between the metric and the ratings: what a curve's record puts into it."""
+"""The table between the metric and the ratings: what a curve puts into it, and what else belongs there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from sqlalchemy import Engine
 from annotations.scores import save_scores
 
 METRIC: Final = "specs"
+
+TEXT_ONLY: Final = "text_only"
+"""The metric that takes another image of the campaign."""
+
+METRICS: Final = (METRIC, "length_tokens", "clip_score", TEXT_ONLY)
+"""What is stored of every caption; the names and definitions are those of `specs_core.metrics.table`."""
+
+DEARER_METRICS: Final = ("f_clip_score",)
+"""What is stored besides where somebody asks for it."""
 
 
 def store_record(engine: Engine, item_id: str, record: Mapping[str, Any], *, weights_sha256: str) -> None:

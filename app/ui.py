@@ -32,6 +32,10 @@ _STYLES = (
     "rate_parts.css",
     "rate.css",
     "analyse.css",
+    "analyse_form.css",
+    "analyse_parts.css",
+    "analyse_dips.css",
+    "analyse_people.css",
     "admin.css",
     "admin_tables.css",
 )
@@ -141,7 +145,7 @@ def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
             with gr.Tab("Rate", id="rate", elem_id="page-rate"):
                 rate_page = rate.build()
             with gr.Tab("Analyse", id="analyse", elem_id="page-analyse") as analyse_tab:
-                analyse.build(context, analyse_tab)
+                analyse_page = analyse.build(context, analyse_tab)
             with gr.Tab("Admin", id="admin", elem_id="page-admin"):
                 admin.build()
         # The Rate page listens to changes of `requested_item`, an (item id, serial number) pair: the number
@@ -165,6 +169,14 @@ def build_ui(context: AppContext, api_limit: RateLimit | None) -> gr.Blocks:
             compare_page.entry_to_open,
             inputs=compare_page.state,
             outputs=[inspect_page.image, inspect_page.caption],
+            api_visibility="private",
+            show_progress="hidden",
+        ).success(
+            lambda: gr.Tabs(selected="inspect"), outputs=tabs, api_visibility="private", queue=False
+        ).success(None, js=_SCORE_ON_INSPECT, api_visibility="private")
+        analyse_page.card.open_item(
+            inspect_page.open_address,
+            outputs=inspect_page.opened,
             api_visibility="private",
             show_progress="hidden",
         ).success(

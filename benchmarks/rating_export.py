@@ -5,6 +5,7 @@ Run: python benchmarks/rating_export.py [--ratings 100000] [--database URL] [--n
 
 import argparse
 import hashlib
+import os
 import resource
 import subprocess
 import sys
@@ -13,11 +14,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, func, insert, select
 
 from annotations.campaign_tables import INSPECT_CAMPAIGN
-from annotations.engine import open_database, writing
+from annotations.engine import open_database, reading, writing
 from annotations.exporting import export_parquet, export_ratings
+from annotations.mtme import export_mtme
 from annotations.reimporting import import_export
 from annotations.schema import (
     answers,
@@ -134,15 +136,20 @@ def measure(database: str, folder: Path, format: str) -> None:
         engine = open_database(database)
         if format == "parquet":
             number = export_parquet(engine, path)
+        elif format == "mtme":
+            export_mtme(engine, path, INSPECT_CAMPAIGN)
+            with reading(engine) as connection:
+                number = connection.scalar(select(func.count()).select_from(revisions))
         else:
             with path.open("w", encoding="utf-8", newline="") as stream:
                 number = export_ratings(engine, stream, format=format)
     seconds = time.perf_counter() - start
     processor = time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    size = sum(one.stat().st_size for one in (path, *path.rglob("*")) if one.is_file())
     print(
         f"{format}: {number:,} ratings in {seconds:.1f} s ({processor:.1f} s of processor time), "
-        f"{path.stat().st_size / 1e6:,.0f} MB, peak RSS {peak:,.0f} MB",
+        f"{size / 1e6:,.0f} MB, peak RSS {peak:,.0f} MB, load average {os.getloadavg()[0]:.1f}",
         flush=True,
     )
     engine.dispose()
@@ -166,7 +173,7 @@ def main() -> None:
         fill(engine, options.ratings)
         engine.dispose()
         # A process for each, so that its memory is its own.
-        for format in ("csv", "jsonl", "parquet", *(() if options.no_import else ("import-csv",))):
+        for format in ("csv", "jsonl", "parquet", "mtme", *(() if options.no_import else ("import-csv",))):
             command = [sys.executable, __file__, "--database", database, "--folder", folder]
             subprocess.run([*command, "--measure", format], check=True)
 

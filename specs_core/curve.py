@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from specs_core.errors import CaptionError
 from specs_core.scoring import FloatArray, cosine, specs_score
-from specs_core.text_features import TextTree
+from specs_core.text_features import TextTree, TreeFeatures
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -187,6 +187,7 @@ def curves_of_units(
     *,
     segmenter: str = "given",
     segmenter_version: str = "",
+    encoded: Sequence[TreeFeatures] | None = None,
 ) -> list[ScoreCurve]:
     """Score every prefix of several cut captions, each against its own image, in shared text passes.
 
@@ -198,6 +199,7 @@ def curves_of_units(
         cuts: The units of N captions, at least one each; joined they are the caption.
         segmenter: What cut the units, for the record.
         segmenter_version: Its version.
+        encoded: The text features of the cuts, from `encoder.tree_features`, where they are known already.
 
     Returns:
         N curves; units beyond the model's context carry NaN.
@@ -206,13 +208,12 @@ def curves_of_units(
         CaptionError: A caption has no units, or they are blank.
         CheckpointError: The model gives numbers that are not finite.
     """
-    encoded = encoder.tree_features([TextTree(units) for units in cuts])
+    if encoded is None:
+        encoded = encoder.tree_features([TextTree(units) for units in cuts])
     added = encoder.texts.positions(())  # start- and end-of-text, which count once and for no unit
     curves = []
     for image, units, tree in zip(image_features, cuts, encoded, strict=True):
-        # A unit behind the first that does not fit has no score, whatever its own prefix's length.
-        fitting = tree.prefix_tokens <= encoder.context_length
-        inside = int(np.argmin(fitting)) if not fitting.all() else len(units)
+        inside = tree.readable(encoder.context_length)
         similarity = cosine(image, tree.prefixes)
         similarity[inside:] = np.nan
         beyond = [len(encoder.texts.tokens(unit.text)) for unit in units[inside:]]

@@ -64,3 +64,14 @@ class TreeFeatures:
     branches: FloatArray
     prefix_tokens: npt.NDArray[np.int64]
     branch_tokens: npt.NDArray[np.int64]
+
+    def readable(self, context_length: int) -> int:
+        """Return how many units a model reads: those before the first prefix that does not fit.
+
+        A unit behind that one does not count, whatever its own prefix's length.
+
+        Args:
+            context_length: Of the model, in tokens.
+        """
+        fitting = self.prefix_tokens <= context_length
+        return len(fitting) if fitting.all() else int(np.argmin(fitting))

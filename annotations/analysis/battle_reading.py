@@ -6,7 +6,12 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Select, select, union
 
 from annotations.analysis.chosen_ratings import Flags, apply_choice, drop, read_ratings
-from annotations.analysis.metric_columns import metric_columns, read_scores
+from annotations.analysis.metric_columns import (
+    chosen_weights,
+    metric_columns,
+    read_scores,
+    weights_to_choose,
+)
 from annotations.analysis.rated_items import count_units, lengths_outside, rated_ids, read_answers
 from annotations.analysis.table import AnalysisTable, BattleTable, Choice
 from annotations.analysis.wide_queries import read_columns
@@ -35,7 +40,9 @@ def read_battles(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTH
 
     Args:
         engine: From `open_database`.
-        table: From `read_table`; its weights are those whose scores are taken.
+        table: From `read_table`; its weights are those whose scores are taken. Where it has none, because no
+            caption is rated by itself, they are chosen in the same way among those that have scored captions
+            of battles.
         choice: The one that it was read with.
 
     Returns:
@@ -45,7 +52,6 @@ def read_battles(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTH
         InvalidRecordError: If a day of the choice is not written as ``2026-01-31``.
         StorageError: If the database fails.
     """
-    sha256 = table.model.sha256 if table.model else ""
     with reading(engine) as connection:
         battles = _read(connection)
         rated = read_ratings(connection, {one.id: number for number, one in enumerate(battles)})
@@ -54,6 +60,11 @@ def read_battles(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTH
         places = {item_id: number for number, item_id in enumerate(captions)}
         scored = read_scores(connection, places, _captions())
         unit_counts = count_units(connection, places, items.c.id.in_(_captions()))
+    model = table.model
+    if model is None:
+        models = weights_to_choose(scored, np.ones(len(captions), dtype=np.bool_))
+        model = chosen_weights(models, choice.model_sha256)
+    sha256 = model.sha256 if model else ""
     lengths = scored.column(("length_tokens", sha256), len(captions))
     first = np.array([places[one.first] for one in battles], dtype=np.int64)
     second = np.array([places[one.second] for one in battles], dtype=np.int64)

@@ -134,23 +134,34 @@ def weights_to_choose(rows: ScoreRows, kept: Flags) -> tuple[Weights, ...]:
     return tuple(sorted(found, key=lambda one: (-one.captions, one.model, one.sha256)))
 
 
+def chosen_weights(models: Sequence[Weights], sha256: str | None) -> Weights | None:
+    """Return the weights that are asked for, otherwise those that come first, or None where there are none.
+
+    Args:
+        models: From `weights_to_choose`.
+        sha256: Of the weights that are asked for, or None.
+    """
+    return next((one for one in models if one.sha256 == sha256), models[0] if models else None)
+
+
 def _pairs(sha256: str) -> list[Source]:
     return [(metric, sha256) for metric in _OF_WEIGHTS]
 
 
 def metric_columns(
-    rows: ScoreRows, sha256: str, items: Sequence[str], unit_counts: Floats | None
+    rows: ScoreRows, sha256: str, items: Sequence[str], unit_counts: Floats
 ) -> tuple[dict[str, Floats], dict[str, Provenance]]:
     """Make a column of each metric: the chosen weights' first, then the others, and the sentinels last.
 
     A name that has several sources stays with the chosen weights, if it is theirs, and the others are told
-    apart by the model behind the name. `random` is computed from the id of an item where none is stored.
+    apart by the model behind the name. `random` is computed from the id of an item where none is stored, and
+    a stored `unit_count` stands where a caption is not cut.
 
     Args:
         rows: The scores.
         sha256: Of the chosen weights, or "".
         items: (N,) ids of the items.
-        unit_counts: (N,) how many units each caption has, NaN where it is not cut; or None.
+        unit_counts: (N,) how many units each caption has; NaN where it is not cut.
 
     Returns:
         By name, (N,) scores, NaN where an item has none, without metrics that no item has; and where each is
@@ -174,9 +185,9 @@ def metric_columns(
         own = metrics.get("cosine", np.full(len(items), math.nan))
         metrics["cosine"] = np.where(np.isnan(own), similarity, own)
         provenance.setdefault("cosine", provenance.get(MAIN_METRIC, Provenance("", sha256)))
-    if unit_counts is not None:
-        metrics["unit_count"] = unit_counts
-        provenance["unit_count"] = Provenance("the stored units", "")
+    stored = metrics.get("unit_count", np.full(len(items), math.nan))
+    metrics["unit_count"] = np.where(np.isnan(unit_counts), stored, unit_counts)
+    provenance["unit_count"] = Provenance("the stored units", "")
     drawn = np.array([random_score(item_id) for item_id in items])
     stored = metrics.get("random", np.full(len(items), math.nan))
     metrics["random"] = np.where(np.isnan(stored), drawn, stored)
@@ -198,7 +209,7 @@ def _rank(name: str, is_of_weights: bool) -> int:
 def _names(rows: ScoreRows, sha256: str) -> dict[Source, str]:
     """Give each source that becomes a column a name of its own."""
     names = {source: source[0] for source in rows.sources if source[1] == sha256}
-    taken = {*names.values(), "unit_count", *(["cosine"] if sha256 else [])}
+    taken = {*names.values(), *(["cosine"] if sha256 else [])}
     others = defaultdict(list)
     for source in rows.sources:
         if source[1] != sha256 and source[1] not in rows.weights:

@@ -12,6 +12,7 @@ from annotations.analysis.battle_reading import read_battles
 from annotations.analysis.chosen_ratings import Flags, apply_choice, drop, read_ratings
 from annotations.analysis.metric_columns import (
     MAIN_METRIC,
+    chosen_weights,
     metric_columns,
     read_scores,
     weights_to_choose,
@@ -104,7 +105,7 @@ def read_table(engine: Engine, choice: Choice = _EVERYTHING) -> AnalysisTable:
     kept = _marked(rated.item[is_in], n_items)
 
     models = weights_to_choose(scored, kept)
-    model = next((one for one in models if one.sha256 == choice.model_sha256), models[0] if models else None)
+    model = chosen_weights(models, choice.model_sha256)
     sha256 = model.sha256 if model else ""
     lengths = scored.column(("length_tokens", sha256), n_items)
     kept, of_lengths = drop(kept, lengths_outside(lengths, choice))

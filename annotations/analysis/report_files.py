@@ -135,8 +135,12 @@ def points_csv(report: Report) -> str:
 
     Raters are not in it. Text that a spreadsheet would run as a formula has an apostrophe in front.
     """
-    of = report.table
-    answers = {name: _answer_columns(report, name) for name in of.answers}
+    return table_csv(report.table)
+
+
+def table_csv(of: AnalysisTable) -> str:
+    """Return the captions of a table as `points_csv` does, without computing a report."""
+    answers = {name: _answer_columns(of, name) for name in of.answers}
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(
@@ -209,10 +213,9 @@ def _fit(report: Report) -> dict[str, Any] | None:
     }
 
 
-def _answer_columns(report: Report, name: str) -> tuple[Floats, Floats]:
-    given = report.table.answers[name]
-    counted = np.bincount(given.item, minlength=len(report.table))
-    return report.table.human(name), counted.astype(np.float64)
+def _answer_columns(of: AnalysisTable, name: str) -> tuple[Floats, Floats]:
+    counted = np.bincount(of.answers[name].item, minlength=len(of))
+    return of.human(name), counted.astype(np.float64)
 
 
 def _cell(value: float) -> object:

@@ -1,105 +1,153 @@
-// The card beside the scatter: the image, caption and numbers of the point under the mouse, the finger or the
-// keyboard. Texts are set as textContent. Gradio draws the plot anew on every change, so it is bound again then.
+// The plot of one metric against people: what it shows, the card beside it, and the points as a table. Texts are set
+// as textContent. Gradio draws the plot anew on every change, so it is bound again then. Captions are fetched when they
+// are wanted. This file stands behind nodes.js and shares its scope.
 
-const PLOT = "#analyse-plot";
-let points = [];
+const PLOT = "analyse-plot";
+const VIEWS = [["scatter", "Scatter"], ["residuals", "Residuals"], ["histograms", "Histograms"]];
+let shown = { points: [], rows: [], view: "scatter", metrics: [], metric: "" };
 let rows = [];
 let pinned = null;
+let looked = null;       // the point whose card is shown
+const known = new Map(); // what was fetched, by item
 
-const node = (tag, cls, ...children) => {
-  const made = document.createElement(tag);
-  if (cls) made.className = cls;
-  made.append(...children);
-  return made;
+const fetchCard = async (item) => {
+  if (!known.has(item)) {
+    known.set(item, fetch(`/analysis/items/${item}`).then(async (reply) => {
+      const told = await reply.json();
+      if (!reply.ok) throw new Error(told.problem);
+      return told;
+    }));
+    known.get(item).catch(() => known.delete(item));
+  }
+  return known.get(item);
 };
 
-const card = node("div", "an-card");
-card.id = "analyse-card-body";
-card.setAttribute("aria-live", "polite");
-const list = node("div", "an-points");
-const download = node("button", "ra-btn", "Download CSV");
-download.type = "button";
-download.id = "analyse-csv";
-download.addEventListener("click", () => {
-  const link = node("a");
-  // The mark at the start tells spreadsheets that the file is UTF-8.
-  link.href = URL.createObjectURL(new Blob(["\ufeff", props.value.csv], { type: "text/csv;charset=utf-8" }));
-  link.download = "specs-lens-points.csv";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-});
-const more = node("details", "an-more", node("summary", "", "The points as a table"), list);
+// ---------------------------------------------------------------- the card
 
-const idle = () => card.replaceChildren(node("p", "ra-soft an-hint", points.length
-  ? "Point at a mark to see its image and caption. Tap or click keeps it."
-  : "The image and the caption of a point are shown here."));
+const card = h("div", { class: "an-card", id: "analyse-card-body", "aria-live": "polite" });
+const image = h("img", { alt: "Image of the chosen point" });
+const caption = h("p", { class: "ra-caption", dir: "auto", tabindex: "0" });
+const facts = h("div", {});
+const open = h("button", { type: "button", class: "ra-btn", id: "analyse-open", onclick: () => openOnInspect(looked) }, "Open on Inspect →");
+image.addEventListener("error", () => { image.hidden = true; });
 
+const touches = () => matchMedia("(hover: none)").matches;
+const idle = () => {
+  looked = null;
+  card.replaceChildren(h("p", { class: "ra-soft an-hint" }, touches()
+    ? "Tap a mark to see its image and caption." : "Point at a mark to see its image and caption; a click opens it on Inspect."));
+};
 const mark = (index) => {
-  document.querySelectorAll(`${PLOT} .scatterlayer .point`).forEach((path, at) => {
+  document.querySelectorAll(`#${PLOT} .scatterlayer .trace:first-child .point`).forEach((path, at) => {
     path.classList.toggle("an-on", at === index);
   });
-  rows.forEach((row, at) => row.classList.toggle("ra-current", at === index));
+  rows.forEach(({ node, point }) => node.classList.toggle("ra-current", point === index));
 };
-
-const show = (index) => {
-  const point = points[index];
+const fact = (name, text) => h("div", { class: "ra-row" }, h("span", {}, name), h("b", {}, text));
+const show = async (index) => {
+  const point = shown.points[index];
   if (!point) return;
-  const image = node("img");
-  image.src = point.image;
-  image.alt = "Image of the chosen point";
-  const fact = (name, text) => node("div", "ra-row", node("span", "", name), node("b", "", text));
-  const caption = node("p", "ra-caption", point.caption);
-  caption.dir = "auto";
-  caption.tabIndex = 0;
-  card.replaceChildren(image, caption, fact("SPECS", point.score), fact("human overall", point.human),
-    fact("ratings", String(point.ratings)));
+  const changes = looked !== index;
+  looked = index;
   mark(index);
+  if (!changes && card.contains(open)) return;
+  facts.replaceChildren(fact(shown.label, point[1]), fact(`human ${shown.question}`, point[2]), fact("ratings", String(point[3])));
+  try {
+    const told = await fetchCard(point[0]);
+    if (looked !== index) return;
+    image.hidden = false;
+    if (image.getAttribute("src") !== told.image) image.src = told.image;
+    caption.textContent = told.caption;
+    if (told.system) facts.append(fact("system", told.system));
+    card.replaceChildren(image, caption, facts, open);
+  } catch (error) {
+    if (looked === index) card.replaceChildren(h("p", { class: "ra-soft" }, error.message || "This caption cannot be read."), facts);
+  }
 };
-
 const hide = () => {
   if (pinned !== null) { show(pinned); return; }
-  idle();
   mark(-1);
+  idle();
+};
+const openOnInspect = (index) => {
+  const point = shown.points[index];
+  if (point) trigger("open_item", { item: point[0], model: "", units: "", threshold: "" });
+};
+const choosePoint = (index) => {
+  if (!touches()) { openOnInspect(index); return; }
+  pinned = index;
+  show(index);
 };
 
-const pin = (index) => { pinned = pinned === index ? null : index; hide(); };
+// ---------------------------------------------------------------- the head: which metric, which view
 
-const bind = () => {
-  const plot = document.querySelector(`${PLOT} .js-plotly-plot`);
-  if (!plot || !plot.on || plot.dataset.lensBound) return;
-  plot.dataset.lensBound = "1";
-  const index = (event) => event.points?.[0]?.pointIndex;
-  plot.on("plotly_hover", (event) => show(index(event)));
-  plot.on("plotly_unhover", hide);
-  plot.on("plotly_click", (event) => pin(index(event)));
-  if (pinned !== null) mark(pinned);
+const pick = h("select", { id: "analyse-metric", "aria-label": "Metric", onchange: (event) =>
+  document.dispatchEvent(new CustomEvent("lens-analyse", { detail: { metric: event.target.value } })) });
+const views = h("div", { class: "lens-seg an-views", role: "radiogroup", "aria-label": "View" },
+  ...VIEWS.map(([name, label]) => h("label", {},
+    h("input", { type: "radio", name: "analyse-view", value: name, onchange: () => trigger("view", { view: name }) }), h("span", {}, label))));
+const drawHead = () => {
+  const head = host("analyse-scatter-head");
+  if (!head) { setTimeout(drawHead, 30); return; }
+  if (!head.childElementCount) {
+    head.append(h("label", { class: "an-against" }, pick, h("span", {}, " against people")), views);
+  }
+  pick.replaceChildren(...shown.metrics.map(([name, label]) => h("option", { value: name }, label)));
+  pick.value = shown.metric;
+  views.querySelectorAll("input").forEach((input) => { input.checked = input.value === shown.view; });
 };
 
-const apply = () => {
-  points = Array.isArray(props.value?.points) ? props.value.points : [];
-  pinned = null;
-  rows = points.map((point, index) => {
-    const row = node("button", "an-point", node("span", "ra-number", String(index + 1)),
-      node("span", "an-words", point.caption), node("span", "", point.score), node("span", "", point.human));
-    row.type = "button";
-    row.setAttribute("aria-label", `Point ${index + 1}: SPECS ${point.score}, human overall ${point.human}`);
-    row.addEventListener("focus", () => show(index));
-    row.addEventListener("blur", hide);
+// ---------------------------------------------------------------- the points as a table
+
+const list = h("div", { class: "an-points" });
+const count = h("p", { class: "ra-soft", id: "analyse-drawn" });
+const more = h("details", { class: "an-more" }, h("summary", {}, "The points as a table"), list);
+const drawList = () => {
+  rows = shown.rows.map(([point, text]) => {
+    const [, score, human] = shown.points[point];
+    const node = h("button", { type: "button", class: "an-point",
+      "aria-label": `${shown.label} ${score}, human ${shown.question} ${human}: ${text}` },
+      h("span", { class: "an-words" }, text), h("span", {}, score), h("span", {}, human));
+    node.addEventListener("focus", () => show(point));
+    node.addEventListener("blur", (event) => { if (!card.contains(event.relatedTarget)) hide(); });
     // A row that scrolls under a resting mouse must not take the card from the one that the keyboard is on.
     const byMouse = (action) => () => { if (!list.contains(document.activeElement)) action(); };
-    row.addEventListener("mouseenter", byMouse(() => show(index)));
-    row.addEventListener("mouseleave", byMouse(hide));
-    row.addEventListener("click", () => pin(index));
-    return row;
+    node.addEventListener("mouseenter", byMouse(() => show(point)));
+    node.addEventListener("mouseleave", byMouse(hide));
+    node.addEventListener("click", () => choosePoint(point));
+    return { node, point };
   });
-  list.replaceChildren(node("div", "an-point an-point-head", node("span", "ra-number", "#"),
-    node("span", "an-words", "caption"), node("span", "", "SPECS"), node("span", "", "people")), ...rows);
-  more.hidden = download.hidden = points.length === 0;
-  idle();
-  bind();
+  list.replaceChildren(h("div", { class: "an-point an-point-head" }, h("span", { class: "an-words" }, shown.rowsTold ?? ""),
+    h("span", {}, shown.label ?? ""), h("span", {}, "people")), ...rows.map(({ node }) => node));
+  more.hidden = rows.length === 0;
+  count.textContent = shown.told ?? "";
 };
 
-element.replaceChildren(card, node("div", "an-foot", more, download));
-new MutationObserver(bind).observe(document.querySelector(PLOT) ?? document.body, { childList: true, subtree: true });
+// ---------------------------------------------------------------- together
+
+const bind = (plot) => {
+  const index = (event) => {
+    const point = event.points?.[0];
+    return shown.view === "histograms" || point?.curveNumber !== 0 ? undefined : point.pointIndex;
+  };
+  plot.on("plotly_hover", (event) => { if (!touches()) show(index(event)); });
+  plot.on("plotly_unhover", () => { if (!touches()) hide(); });
+  plot.on("plotly_click", (event) => { if (index(event) !== undefined) choosePoint(index(event)); });
+  if (looked !== null) mark(looked);
+};
+const apply = () => {
+  const told = props.value ?? {};
+  const isOther = told.serial !== shown.serial;
+  shown = { points: [], rows: [], view: "scatter", metrics: [], metric: "", ...told };
+  drawHead();
+  card.hidden = shown.view === "histograms";
+  if (!isOther) return;
+  pinned = null;
+  drawList();
+  idle();
+};
+
+element.replaceChildren(card, h("div", { class: "an-foot" }, count, more));
+watchPlot(PLOT, bind);
 watch("value", apply);
 apply();

@@ -1,41 +1,139 @@
-"""The Analyse page: the score beside what people gave, caption by caption and in three coefficients."""
+"""The Analyse page: metrics held against people, part by part, the quick ones first."""
 
 from __future__ import annotations
 
 import html
 import logging
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
-from annotations.errors import AnnotationError
-from app.analysis import N_RESAMPLES, SEED, Analysis, analyse, unscored_items
-from app.item_scores import score_item
+from annotations.errors import AnnotationError, InvalidScoresError
+from app.analysis import Shown, Tables, reading_of, shown_of, unscored_items
+from app.analysis_choice import read_asked
+from app.analysis_routes import ROLES
+from app.answers import FormError
+from app.pages import (
+    analyse_agreement,
+    analyse_battles,
+    analyse_dips,
+    analyse_lengths,
+    analyse_next,
+    analyse_people,
+    analyse_scatter,
+)
+from app.pages.analyse_scoring import score_the_rest
+from app.pages.analyse_turn import Turn
+from app.pages.hosts import script
 from app.problems import problem, sentence
 from app.sessions import SignInError, require
-from app.thumbnails import thumbnail_url
-from app.views.analysis import card_data, coefficients_table, counts_card, notices, points_csv, scatter
+from app.views.analysis import CLEAR, message_card
+from app.views.analysis_form import form_view
 from specs_core.errors import SpecsError
 
 if TYPE_CHECKING:
+    from app.analysis_parts import Asked, Part
     from app.context import AppContext
+    from app.pages.analyse_scatter import ScatterCard
 
 _LOG = logging.getLogger("specs_lens")
-_SCRIPT = Path(__file__).parent.parent / "assets" / "analyse.js"
-_ALL, _BLIND = "all ratings", "only those given before the curve was seen"
-_SCATTER_HEAD = '<div class="ra-head">SPECS against people · point at a mark to see its image</div>'
-_METHOD = (
-    "One point a caption: its SPECS against the mean of its raters’ overall (1 to 5), pooled over images. "
-    f"95 % intervals: percentile bootstrap over images ({N_RESAMPLES:,} resamples, seed {SEED}), because "
-    "captions of one image are not independent. n counts captions."
+_OPEN: Final = (
+    """() => { document.dispatchEvent(new CustomEvent("lens-analyse", { detail: { open: true } })); }"""
 )
+_COMPUTING: Final = '<span class="an-computing">computing {} …</span>'
 
 # Gradio recognises the progress bar of a handler by this default value.
 _PROGRESS = gr.Progress()
 
 
-def build(context: AppContext, tab: gr.Tab) -> None:
+@dataclass(frozen=True)
+class AnalysePage:
+    """What the frame needs of the Analyse page.
+
+    Attributes:
+        card: Its event ``open_item`` names a caption to be opened on Inspect.
+    """
+
+    card: gr.HTML
+
+
+@dataclass(frozen=True)
+class _Mounted:
+    """A part of the page.
+
+    Attributes:
+        name: What it is called while it is computed.
+        part: How it is filled.
+        needs: What of the question its content depends on; while that stays, it is not filled anew.
+        note: Says that it is being computed, or why it could not be.
+        filled: What it was filled for last.
+    """
+
+    name: str
+    part: Part
+    needs: Callable[[Asked], tuple[object, ...]]
+    note: gr.HTML
+    filled: gr.State
+
+
+def _by_choice(asked: Asked) -> tuple[object, ...]:
+    return (asked.choice,)
+
+
+def _by_question(asked: Asked) -> tuple[object, ...]:
+    return asked.choice, asked.question, asked.metric
+
+
+def _by_statistic(asked: Asked) -> tuple[object, ...]:
+    return (*_by_question(asked), asked.coefficient)
+
+
+# In the order in which they stand and are filled.
+_PARTS: Final = (
+    ("dips", analyse_dips.build, _by_choice),
+    ("lengths", analyse_lengths.build, _by_statistic),
+    ("battles", analyse_battles.build, _by_choice),
+    ("people", analyse_people.build, _by_question),
+    ("what to rate next", analyse_next.build, _by_question),
+)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The components that are filled before any part.
+
+    Attributes:
+        counts: What is shown.
+        form: The filters; asks for everything.
+        agreement: Metrics against people.
+        scatter: One metric against people.
+        score: Scores what has no score.
+        shown: What is shown, for what is computed later.
+    """
+
+    counts: gr.HTML
+    form: gr.HTML
+    agreement: gr.HTML
+    scatter: ScatterCard
+    score: gr.Button
+    shown: gr.State
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What a reading fills."""
+        return [
+            self.shown,
+            self.counts,
+            self.form,
+            self.agreement,
+            *self.scatter.outputs,
+            self.score,
+        ]
+
+
+def build(context: AppContext, tab: gr.Tab) -> AnalysePage:
     """Lay out the page inside the current tab.
 
     Args:
@@ -46,80 +144,178 @@ def build(context: AppContext, tab: gr.Tab) -> None:
     with gr.Row(elem_id="analyse-main"):
         with gr.Column(elem_id="analyse-side", elem_classes="ra-root"):
             counts = gr.HTML("", elem_id="analyse-counts", **plain)
-            with gr.Column(elem_id="analyse-choice", elem_classes="ra-card", visible=False) as choice:
-                model = gr.Dropdown([], label="Model and weights", elem_id="analyse-model", filterable=False)
-                which = gr.Radio([_ALL, _BLIND], value=_ALL, label="Ratings", elem_id="analyse-which")
+            form = gr.HTML(
+                None,
+                html_template=" ",
+                js_on_load=script("nodes.js", "analyse_form.js", "analyse_take.js", "analyse_tips.js"),
+                apply_default_css=False,
+                elem_id="analyse-form",
+                elem_classes="ra-root",
+            )
             with gr.Row(elem_id="analyse-actions"):
                 again = gr.Button("Refresh", elem_id="analyse-refresh")
                 score = gr.Button(
                     "Score the rest", variant="primary", visible=False, elem_id="analyse-score-rest"
                 )
         with gr.Column(elem_id="analyse-results"):
-            table = gr.HTML("", elem_id="analyse-table", **plain)
-            with gr.Row(elem_id="analyse-scatter", visible=False, elem_classes="ra-root ra-card") as pictured:
-                gr.HTML(_SCATTER_HEAD, elem_id="analyse-scatter-head", **plain)
-                plot = gr.Plot(elem_id="analyse-plot", show_label=False, container=False)
-                card = gr.HTML(
-                    value={"points": []},
-                    html_template=" ",
-                    js_on_load=_SCRIPT.read_text(encoding="utf-8"),
-                    apply_default_css=False,
-                    elem_id="analyse-card",
-                    elem_classes="ra-root",
-                )
-    outputs = [counts, choice, model, table, pictured, plot, card, score]
+            agreement = gr.HTML("", elem_id="analyse-table", **plain)
+            scatter = analyse_scatter.build()
+            mounted = [_mount(context, *each) for each in _PARTS]
+    frame = _Frame(counts, form, agreement, scatter, score, gr.State(None))
+    _wire(context, frame, mounted, tab, again)
+    return AnalysePage(scatter.card)
 
-    def show(sha256: str | None, ratings: str, request: gr.Request) -> tuple[Any, ...]:
+
+def _mount(
+    context: AppContext,
+    name: str,
+    build_part: Callable[[AppContext], Part],
+    needs: Callable[[Asked], tuple[object, ...]],
+) -> _Mounted:
+    with gr.Column(elem_id=f"analyse-part-{name.split()[-1]}", elem_classes="an-part"):
+        note = gr.HTML("", elem_classes="ra-root an-part-note", js_on_load=None, apply_default_css=False)
+        return _Mounted(name, build_part(context), needs, note, gr.State(None))
+
+
+def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.Tab, again: gr.Button) -> None:
+    notes = [each.note for each in mounted]
+    keys = [each.filled for each in mounted]
+    turn = gr.State(Turn())
+
+    def read(
+        asked: Asked, number: object, view: str, filled: tuple[object, ...], request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Return values for all that is shown at once, and for the notes of what comes later."""
         try:
-            require(context, request, "adjudicator", "admin")
+            require(context, request, *ROLES)
+            shown, tables = shown_of(context.readings, asked)
+            counts, agreement = analyse_agreement.quick(shown, tables)
+            form = form_view(shown.asked, context.readings.options(shown.stamp), tables.table)
         except SignInError as error:
-            return _refusal(sentence(str(error)))
-        except AnnotationError as error:
-            raise problem(str(error)) from error
-        try:
-            found = analyse(context.engine, model_sha256=sha256, blind_only=ratings == _BLIND)
+            return _refusal(sentence(str(error)), len(notes))
+        except InvalidScoresError as error:
+            return _unreadable(sentence(str(error)), len(notes))
         except AnnotationError as error:
             _LOG.exception("the analysis cannot be read")
             raise problem(str(error)) from error
-        return _page(found)
+        waiting = _unscored(tables)
+        pending = [
+            "" if key == _key(each, shown) or not len(tables.table) else _COMPUTING.format(each.name)
+            for each, key in zip(mounted, filled, strict=True)
+        ]
+        return (
+            shown,
+            counts,
+            {"form": form, "ask": number},
+            agreement,
+            *analyse_scatter.filled(shown, tables, view),
+            gr.Button(f"Score the {waiting:,} left" if waiting > 1 else "Score it", visible=waiting > 0),
+            *pending,
+        )
+
+    # Gradio hands a handler the request and the event by the types that its arguments are said to have.
+    def ask(
+        view: str, latest: Turn, request: gr.Request, event: gr.EventData, *filled: object
+    ) -> tuple[Any, ...]:
+        mine = latest.begin()
+        payload = event._data if isinstance(event._data, dict) else {}
+        try:
+            values = read(read_asked(payload), payload.get("ask"), view, filled, request)
+        except FormError as error:
+            _check(context, request)
+            values = _unreadable(sentence(str(error)), len(notes))
+        # Somebody who chooses quickly must not be shown the answers in another order.
+        return values if latest.is_at(mine) else (gr.skip(),) * len(values)
+
+    def intervals(shown: Shown | None, latest: Turn, request: gr.Request) -> tuple[Any, Any]:
+        mine = latest.number
+        tables = _tables(context, shown, request)
+        if shown is None or tables is None:
+            return gr.skip(), gr.skip()
+        values = analyse_agreement.complete(shown, tables)
+        return values if latest.is_at(mine) else (gr.skip(), gr.skip())
+
+    def fill(
+        shown: Shown | None, latest: Turn, request: gr.Request, *filled: object
+    ) -> Iterator[tuple[Any, ...]]:
+        mine = latest.number
+        tables = _tables(context, shown, request)
+        if shown is None or tables is None:
+            return
+        values: list[tuple[Any, ...]] = [(gr.skip(),) * (2 + len(each.part.outputs)) for each in mounted]
+        for place, (each, key) in enumerate(zip(mounted, filled, strict=True)):
+            found = _filled(each, shown, tables, key)
+            # Nobody waits any more for what an earlier choice had asked for.
+            if not latest.is_at(mine):
+                return
+            # What follows closely takes the place of what came before on its way to the page, so all is sent.
+            values[place] = found
+            yield tuple(value for each_found in values for value in each_found)
+
+    def redraw(shown: Shown | None, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+        tables = _tables(context, shown, request)
+        view = event._data.get("view") if isinstance(event._data, dict) else None
+        if shown is None or tables is None or view not in analyse_scatter.VIEWS:
+            return (gr.skip(),) * (1 + len(frame.scatter.outputs))
+        return (view, *analyse_scatter.filled(shown, tables, view))
 
     def score_rest(
-        sha256: str | None, ratings: str, request: gr.Request, progress: gr.Progress = _PROGRESS
+        shown: Shown | None,
+        view: str,
+        latest: Turn,
+        request: gr.Request,
+        progress: gr.Progress = _PROGRESS,
+        *filled: object,
     ) -> tuple[Any, ...]:
-        try:
-            require(context, request, "adjudicator", "admin")
-            chosen = analyse(context.engine, model_sha256=sha256).chosen
-            encoder = context.encoders.get()
-            if chosen is not None and chosen.model != encoder.checkpoint.label:
-                encoder = context.encoders.get(chosen.model)
-            # The installed weights may be newer than those of the stored scores: then all is scored anew.
-            left = unscored_items(context.engine, encoder.weights_sha256)
-        except (SignInError, AnnotationError, SpecsError) as error:
-            raise problem(str(error)) from error
-        for item_id in progress.tqdm(left, desc="Scoring", unit="caption"):
-            try:
-                score_item(context, item_id, encoder)
-            except (AnnotationError, SpecsError) as error:
-                _LOG.warning("item %s cannot be scored: %s", item_id, error)
-                gr.Warning(html.escape(f"A caption could not be scored: {error}"))
-        return show(encoder.weights_sha256, ratings, request)
+        _check(context, request)
+        asked = score_the_rest(context, shown, progress)
+        latest.begin()
+        return read(asked, None, view, filled, request)
 
-    reading: dict[str, Any] = {
-        "inputs": [model, which],
-        "outputs": outputs,
+    quiet: dict[str, Any] = {
         "api_visibility": "private",
-        "concurrency_id": "analyse",
-        "concurrency_limit": 2,
         "show_progress": "hidden",
+        # A second choice does not wait for the first one; what came too late is not shown.
+        "trigger_mode": "multiple",
     }
-    tab.select(show, **reading)
-    again.click(show, **reading)
-    model.input(show, **reading)
-    which.input(show, **reading)
-    score.click(
+    frame.form.ask(
+        ask,
+        [frame.scatter.view, turn, *keys],
+        [*frame.outputs, *notes],
+        concurrency_id="analyse",
+        concurrency_limit=2,
+        **quiet,
+    )
+    frame.form.intervals(
+        intervals,
+        [frame.shown, turn],
+        [frame.counts, frame.agreement],
+        concurrency_id="analyse-later",
+        concurrency_limit=2,
+        **quiet,
+    )
+    frame.form.parts(
+        fill,
+        [frame.shown, turn, *keys],
+        [component for each in mounted for component in (each.filled, each.note, *each.part.outputs)],
+        concurrency_id="analyse-later",
+        concurrency_limit=2,
+        **quiet,
+    )
+    frame.scatter.card.view(
+        redraw,
+        frame.shown,
+        [frame.scatter.view, *frame.scatter.outputs],
+        concurrency_id="analyse",
+        concurrency_limit=2,
+        **quiet,
+    )
+    tab.select(None, js=_OPEN, api_visibility="private")
+    again.click(None, js=_OPEN, api_visibility="private")
+    frame.score.click(
         score_rest,
-        inputs=[model, which],
-        outputs=outputs,
+        [frame.shown, frame.scatter.view, turn, *keys],
+        [*frame.outputs, *notes],
         api_visibility="private",
         concurrency_id="model",
         concurrency_limit=1,
@@ -127,60 +323,65 @@ def build(context: AppContext, tab: gr.Tab) -> None:
     )
 
 
-def _refusal(told: str) -> tuple[Any, ...]:
+def _check(context: AppContext, request: gr.Request) -> None:
+    """Refuse whoever may not see what others have answered.
+
+    Raises:
+        gradio.Error: If nobody is signed in, or somebody in another role, or the database fails.
+    """
+    try:
+        require(context, request, *ROLES)
+    except (SignInError, AnnotationError) as error:
+        raise problem(str(error)) from error
+
+
+def _tables(context: AppContext, shown: Shown | None, request: gr.Request) -> Tables | None:
+    """Return what was read for the page, after a look at who asks; None where nothing is shown.
+
+    Raises:
+        gradio.Error: If somebody asks who may not, or the database fails.
+    """
+    _check(context, request)
+    try:
+        return None if shown is None else context.readings.tables(shown.asked.choice, shown.stamp)
+    except AnnotationError as error:
+        raise problem(str(error)) from error
+
+
+def _key(mounted: _Mounted, shown: Shown) -> tuple[object, ...]:
+    return shown.stamp, *mounted.needs(shown.asked)
+
+
+def _filled(mounted: _Mounted, shown: Shown, tables: Tables, filled: object) -> tuple[Any, ...]:
+    """Return what a part was filled for, its note, and the values of its components."""
+    part, key = mounted.part, _key(mounted, shown)
+    if filled == key:
+        return gr.skip(), "", *(gr.skip() for _ in part.outputs)
+    if not len(tables.table):
+        return key, "", *part.blank
+    try:
+        return key, "", *part.show(reading_of(shown, tables))
+    except (AnnotationError, SpecsError) as error:
+        _LOG.info("no %s: %s", mounted.name, error)
+        return None, f'<p class="ra-problem">{html.escape(sentence(str(error)))}</p>', *part.blank
+
+
+def _unscored(tables: Tables) -> int:
+    model = tables.table.model
+    return len(unscored_items(tables.table, model.sha256 if model else ""))
+
+
+def _refusal(told: str, notes: int) -> tuple[Any, ...]:
     """Return the page for whoever may not see it: what people said is not for those who are still to rate."""
-    return (
-        f'<div class="ra-card"><div class="ra-head">Analysis</div><p>{html.escape(told)}</p>'
-        '<p class="ra-soft">What others have answered is shown to adjudicators and admins only, so that no '
-        "rater is led by it.</p></div>",
-        gr.Column(visible=False),
-        gr.Dropdown(choices=[], value=None),
-        "",
-        gr.Row(visible=False),
-        None,
-        {"points": [], "csv": ""},
-        gr.Button(visible=False),
+    card = message_card(
+        "Analysis",
+        f"{told} What others have answered is shown to adjudicators and admins only, so that no rater is led "
+        "by it.",
     )
+    return (None, card, None, "", *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))
 
 
-def _page(found: Analysis) -> tuple[Any, ...]:
-    name = found.chosen.model if found.chosen else ""
-    sha256 = found.chosen.model_sha256 if found.chosen else ""
-    urls = [thumbnail_url(point.image_id) for point in found.points]
-    unscored = found.counts.without_score
-    return (
-        f'<div class="ra-card">{counts_card(found.counts, model=name, model_sha256=sha256)}</div>',
-        gr.Column(visible=bool(found.models)),
-        gr.Dropdown(
-            choices=[(choice.label, choice.model_sha256) for choice in found.models],
-            value=sha256 or None,
-            interactive=len(found.models) > 1,
-        ),
-        _results(found),
-        gr.Row(visible=bool(found.points)),
-        scatter(found.points) if found.points else None,
-        {
-            "points": card_data(found.points, urls),
-            "csv": points_csv(found.points, model=name, model_sha256=sha256),
-        },
-        gr.Button(f"Score the {unscored} left" if unscored > 1 else "Score it", visible=unscored > 0),
-    )
-
-
-def _results(found: Analysis) -> str:
-    told = "".join(
-        f'<li class="ra-problem">{html.escape(note)}</li>'
-        for note in notices(found.counts, found.coefficients)
-    )
-    notes = f'<ul class="an-notes">{told}</ul>' if told else ""
-    if not found.coefficients:
-        return (
-            '<div class="ra-card"><div class="ra-head">Agreement with people</div>'
-            f"<h2>Not enough to correlate yet</h2>{notes}"
-            '<p class="ra-soft an-next">Score captions on Inspect, press “Rate this caption”, and rate them; '
-            "every rated caption becomes a point here.</p></div>"
-        )
-    return (
-        '<div class="ra-card"><div class="ra-head">Agreement with people</div>'
-        f'{coefficients_table(found.coefficients)}<p class="ra-soft an-next">{_METHOD}</p>{notes}</div>'
-    )
+def _unreadable(told: str, notes: int) -> tuple[Any, ...]:
+    """Return the page for a choice that cannot be, such as a mistyped address."""
+    card = message_card("This choice cannot be read", told, button=CLEAR)
+    return (None, "", gr.skip(), card, *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))

@@ -146,10 +146,12 @@ def _drawn(kept: _Kept, threshold: float) -> tuple[Any, ...]:
 
 
 def _blank(told: str) -> tuple[Any, ...]:
+    # Updates and no components: while the page is laid out, one that is made would be laid out with it.
+    hidden = gr.update(visible=False)
     return (
-        *(gr.Column(visible=bool(told)), gr.HTML(f'<p class="ra-soft">{told}</p>', visible=True)),
-        *(gr.Column(visible=False), gr.Slider(value=0), "", None, None, None, gr.Column(visible=False), None),
-        *(gr.Radio(value="left_out"), "", gr.Button(interactive=False), "", None, None),
+        *(gr.update(visible=bool(told)), gr.update(value=f'<p class="ra-soft">{told}</p>', visible=True)),
+        *(hidden, gr.update(value=0), "", None, None, None, hidden, None),
+        *(gr.update(value="left_out"), "", gr.update(interactive=False), "", None, None),
     )
 
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from annotations.analysis.dips import WAYS
 from app.inspection import MAX_THRESHOLD
-from app.views.analysis_dips import HEAD
+from app.views.analysis_dips import HEAD, plot_head
 
 RATE: Final = 0.2
 """The false-discovery rate that the page begins with."""
@@ -137,11 +137,11 @@ def lay_out() -> DipFields:
                         cancel = gr.Button("Leave it", size="sm", elem_id="dips-cancel")
                 history = gr.HTML("", elem_id="dips-history", **plain)
             with gr.Column(elem_id="dips-plots", elem_classes="dips-plots"):
-                plots = (
-                    gr.Plot(elem_id="dips-by-threshold", **plot),
-                    gr.Plot(elem_id="dips-curve", **plot),
-                    gr.Plot(elem_id="dips-deltas", **plot),
-                )
+                drawn = []
+                for name in ("threshold", "curve", "deltas"):
+                    gr.HTML(plot_head(name), **plain)
+                    drawn.append(gr.Plot(elem_id=f"dips-plot-{name}", **plot))
+                plots = tuple(drawn)
     return DipFields(
         **{name: value for name, value in locals().items() if name in DipFields.__dataclass_fields__},
         kept=gr.State(None),
@@ -151,4 +151,4 @@ def lay_out() -> DipFields:
 
 
 def _number(label: str, value: float, elem_id: str) -> gr.Number:
-    return gr.Number(value=value, minimum=0.01, maximum=0.99, step=0.01, label=label, elem_id=elem_id)
+    return gr.Number(value=value, step=0.01, label=label, elem_id=elem_id)

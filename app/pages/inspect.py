@@ -54,6 +54,8 @@ class InspectPage:
     """What the frame needs of the Inspect page.
 
     Attributes:
+        open_address: Opens the item that an event names; it is shown only to whoever may see it.
+        opened: What `open_address` fills.
         rate_button: The button that hands the shown caption to the Rate page.
         hand_over: Stores the shown item and returns the pair that the Rate page waits for.
         hand_over_inputs: The components that ``hand_over`` reads.
@@ -62,6 +64,8 @@ class InspectPage:
         caption: The caption field.
     """
 
+    open_address: Callable[..., tuple[Any, ...]]
+    opened: list[Any]
     rate_button: gr.Button
     hand_over: Callable[..., tuple[str, int]]
     hand_over_inputs: list[Any]
@@ -336,7 +340,7 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         threshold=threshold,
         draw=draw,
     )
-    return InspectPage(rate_button, hand_over, [state], compare_button, image, caption)
+    return InspectPage(open_address, address, rate_button, hand_over, [state], compare_button, image, caption)
 
 
 def _download_progress(progress: gr.Progress) -> Callable[[int, int], None]:

@@ -1,303 +1,236 @@
-"""What the Analyse page shows, from plain data: scatter, table of coefficients, counts and notices."""
+"""What the Analyse page says in words and counts: what is shown, what is not, and what to do next."""
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go
+from app.views.analysis_numbers import metric_name, plural, signed, tip
 
-from app.views.spreadsheet import inert_cell
+if TYPE_CHECKING:
+    from annotations.agreement import Alpha
+    from annotations.analysis.correlations import Correlations
+    from annotations.analysis.table import AnalysisTable
 
-_BAR_WIDTH: Final = 240
-_CSV_COLUMNS: Final = (
-    "item_id",
-    "image_id",
-    "caption",
-    "model",
-    "model_sha256",
-    "score",
-    "human_overall",
-    "ratings",
-    "ratings_before_reveal",
+_SHOWN_NAMES = 3
+CLEAR = '<button type="button" class="ra-btn" data-analyse="clear">Clear the filters</button>'
+
+
+def counts_card(
+    table: AnalysisTable, found: Correlations | None, *, alpha: Alpha | None, question: str, metric: str
+) -> str:
+    """Return how much lies behind the numbers, as HTML.
+
+    Args:
+        table: What is shown.
+        found: What was worked out of it, or None where there is nothing to work out.
+        alpha: Agreement of the raters on the question; None while it is worked out.
+        question: Its name.
+        metric: The metric whose groups are counted.
+    """
+    rows = [("Campaign", _campaigns(table)), ("Weights", _weights(table))]
+    images = len(set(table.images))
+    rows.append(
+        (
+            "Images · captions · raters",
+            f"<b{tip(_HOW_MANY)}>{images:,} · {len(table):,} · {len(table.raters):,}</b>",
+        )
+    )
+    if found is not None and found.counted.n_items:
+        counted = found.counted
+        told = (
+            f"{counted.n_answers:,} answers on {question}, on {counted.n_items:,} captions; from "
+            f"{counted.fewest_per_item} to {counted.most_per_item} on one."
+        )
+        rows.append(("Ratings per caption", f"<b{tip(told)}>{counted.mean_per_item:.1f}</b>"))
+    rows.append(
+        (
+            "Given before the curve was seen",
+            f"<b{tip(_BLIND)}>{table.n_blind:,}</b> <span class='ra-soft'>of {table.n_ratings:,}</span>",
+        )
+    )
+    rows += _groups(found, metric)
+    if found is not None and found.counted.n_items:
+        rows.append((f"α {html.escape(question)} (ordinal)", _alpha(alpha)))
+    rows += [
+        (html.escape(reason[:1].upper() + reason[1:]), _left_out(reason, count))
+        for reason, count in table.left_out.items()
+        if count
+    ]
+    lines = "".join(
+        f'<div class="ra-row"><span>{name}</span><span class="an-fact">{value}</span></div>'
+        for name, value in rows
+    )
+    return f'<div class="ra-card"><div class="ra-head">What is shown</div>{lines}</div>'
+
+
+def _left_out(reason: str, count: int) -> str:
+    # Some are told of only because one metric lacks them.
+    said = "" if "kept" in reason else " <span class='ra-soft'>left out</span>"
+    return f"<b>{count:,}</b>{said}"
+
+
+_HOW_MANY = (
+    "Images are what every interval resamples; captions are the items that correlations count; raters are "
+    "the people who gave at least one of the ratings."
+)
+_BLIND = (
+    "Ratings that were given before the rater had seen the metric, of all ratings shown. Ratings given "
+    "afterwards may follow the metric; a filter leaves them out."
 )
 
 
-@dataclass(frozen=True)
-class Point:
-    """One item in the scatter.
-
-    Attributes:
-        item_id: Of the item.
-        image_id: Of its image, the cluster of the bootstrap.
-        caption: The text.
-        score: SPECS, in [0, 1].
-        human: Mean over raters of the overall scale, in [1, 5].
-        n_ratings: How many raters that is.
-        n_blind: How many of them had not seen the curve before they submitted.
-    """
-
-    item_id: str
-    image_id: str
-    caption: str
-    score: float
-    human: float
-    n_ratings: int
-    n_blind: int
+def _campaigns(table: AnalysisTable) -> str:
+    names = sorted(set(table.campaigns) - {""})
+    if not names:
+        return "—"
+    if len(names) <= _SHOWN_NAMES:
+        return f"<b>{html.escape(', '.join(names))}</b>"
+    return f"<b{tip(', '.join(names))}>{plural(len(names), 'campaign')}</b>"
 
 
-@dataclass(frozen=True)
-class Coefficient:
-    """One row of the table.
-
-    Attributes:
-        name: As in docs/metrics.md, for example ``kendall_tau_b``.
-        definition: What it is and what it does with ties, one line.
-        value: In [-1, 1]; NaN where it is undefined.
-        low: Lower end of the 95 % interval, or NaN.
-        high: Upper end, or NaN.
-        n: Items that went in.
-        note: Why it or its interval is undefined, or "".
-    """
-
-    name: str
-    definition: str
-    value: float
-    low: float
-    high: float
-    n: int
-    note: str = ""
+def _weights(table: AnalysisTable) -> str:
+    if table.model is None:
+        return "—"
+    model, sha256 = table.model.model, table.model.sha256
+    told = f"SHA-256 of the weights: {sha256}. Scores of other weights are never compared with them."
+    return f"<b>{html.escape(model)}</b> <code{tip(told)}>{html.escape(sha256[:8])}</code>"
 
 
-@dataclass(frozen=True)
-class Counts:
-    """How much lies behind the numbers.
-
-    Attributes:
-        images: Distinct images among the points.
-        captions: Points.
-        raters: People among their ratings.
-        ratings: Their ratings.
-        blind: Those given before the rater had seen the curve.
-        without_score: Rated items that the chosen model has not scored.
-    """
-
-    images: int
-    captions: int
-    raters: int
-    ratings: int
-    blind: int
-    without_score: int
-
-
-def scatter(points: Sequence[Point]) -> go.Figure:
-    """Draw the score against the human overall, one mark an item.
-
-    Colours are set by the style sheet, which follows light and dark; the hover card is drawn by the page's
-    script, so the figure carries no caption at all.
-    """
-    figure = go.Figure(
-        go.Scatter(
-            x=[point.human for point in points],
-            y=[point.score for point in points],
-            customdata=list(range(len(points))),
-            mode="markers",
-            marker={"size": 10, "color": "#0072B2", "opacity": 0.55, "line": {"width": 0}},
-            hoverinfo="none",
-        )
+def _groups(found: Correlations | None, metric: str) -> list[tuple[str, str]]:
+    """Count the images without a value of their own, under both policies."""
+    row = next((row for row in found.rows if row.name == metric), None) if found is not None else None
+    if found is None or row is None:
+        return []
+    by_level = row.values.get(found.coefficient, {})
+    dropped, zero = by_level.get("per_image"), by_level.get("per_image_zero")
+    if dropped is None or zero is None:
+        return []
+    name = metric_name(metric)
+    images = dropped.n_groups + dropped.n_undefined + dropped.n_short
+    told = (
+        f"Images whose captions have no {found.coefficient} of their own, because the raters' answers or the "
+        f"scores of {name} are all equal. The mean over images is {signed(dropped.value)} where they are "
+        f"dropped and {signed(zero.value)} where they count as 0."
     )
-    figure.update_layout(
-        template="none",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 58, "r": 12, "t": 8, "b": 48},
-        height=380,
-        showlegend=False,
-        hovermode="closest",
-        hoverdistance=24,
-        # Zoom and pan survive a refresh.
-        uirevision="scatter",
-        font={"family": "system-ui, 'DejaVu Sans', sans-serif", "size": 12, "color": "#667085"},
-        xaxis={
-            "title": {"text": "human overall (mean of raters)"},
-            "range": [0.8, 5.2],
-            "tickvals": [1, 2, 3, 4, 5],
-            "zeroline": False,
-            "showline": True,
-            "linecolor": "#8a93a3",
-            "gridcolor": "rgba(138,147,163,.18)",
-        },
-        yaxis={
-            "title": {"text": "SPECS"},
-            "zeroline": False,
-            "showline": True,
-            "linecolor": "#8a93a3",
-            "gridcolor": "rgba(138,147,163,.18)",
-            "rangemode": "normal",
-        },
-    )
-    if len({point.score for point in points}) == 1:
-        # Left to itself, Plotly draws a unit to either side, where no score can be.
-        figure.update_yaxes(range=[points[0].score - 0.05, points[0].score + 0.05])
-    return figure
-
-
-def coefficients_table(rows: Sequence[Coefficient]) -> str:
-    """Return the table of coefficients with a bar for each 95 % interval, as HTML."""
-    body = "".join(_coefficient_row(row) for row in rows)
-    return (
-        '<table class="an-table"><thead><tr><th scope="col">statistic</th>'
-        '<th scope="col" class="an-n">value</th><th scope="col" class="an-n">95 %</th>'
-        '<th scope="col" class="an-bar"><span>−1</span><span>0</span><span>1</span></th>'
-        '<th scope="col" class="an-n">n</th></tr></thead>'
-        f"<tbody>{body}</tbody></table>"
-    )
-
-
-def interval_bar(value: float, low: float, high: float) -> str:
-    """Return a line from -1 to 1 with the value and its interval on it, as SVG; NaN leaves it bare."""
-    middle = _BAR_WIDTH / 2
-
-    def x(number: float) -> float:
-        return round(middle + max(-1.0, min(1.0, number)) * (middle - 6), 1)
-
     parts = [
-        f'<line x1="6" x2="{_BAR_WIDTH - 6}" y1="8" y2="8" class="an-track"/>',
-        f'<line x1="{middle}" x2="{middle}" y1="3" y2="13" class="an-zero"/>',
-    ]
-    if not (math.isnan(low) or math.isnan(high)):
-        parts.append(f'<line x1="{x(low)}" x2="{x(high)}" y1="8" y2="8" class="an-interval"/>')
-    if not math.isnan(value):
-        parts.append(f'<circle cx="{x(value)}" cy="8" r="5" class="an-value"/>')
-    return f'<svg viewBox="0 0 {_BAR_WIDTH} 16" aria-hidden="true">{"".join(parts)}</svg>'
-
-
-def counts_card(counts: Counts, *, model: str, model_sha256: str) -> str:
-    """Return what is shown and how much lies behind it, as HTML."""
-    per_caption = f"{counts.ratings / counts.captions:.1f}" if counts.captions else "—"
-    rows = [
-        ("Model", f"<b>{html.escape(model)}</b>" if model else "—"),
         (
-            "Weights",
-            f'<code title="{html.escape(model_sha256)}">{html.escape(model_sha256[:12])}</code>'
-            if model
-            else "—",
-        ),
-        ("Images · captions · raters", f"<b>{counts.images} · {counts.captions} · {counts.raters}</b>"),
-        ("Ratings", f"<b>{counts.ratings}</b>"),
-        ("Ratings per caption", f"<b>{per_caption}</b>"),
-        ("Given before the curve was seen", f"<b>{counts.blind}</b>"),
-    ]
-    if counts.without_score:
-        rows.append(("Rated, not yet scored", f"<b>{counts.without_score}</b>"))
-    lines = "".join(
-        f'<div class="ra-row"><span>{name}</span><span>{value}</span></div>' for name, value in rows
-    )
-    return f'<div class="ra-head">What is shown</div>{lines}'
-
-
-def notices(counts: Counts, rows: Sequence[Coefficient]) -> list[str]:
-    """Return what a careful reader has to be told about these numbers, one sentence each."""
-    found = []
-    if counts.captions < 3:
-        found.append(_missing(counts))
-        return found
-    for note in dict.fromkeys(row.note for row in rows if row.note):
-        with_note = [row for row in rows if row.note == note]
-        lead = "No correlation" if math.isnan(with_note[0].value) else "Intervals"
-        of = "" if len(with_note) == len(rows) else f" of {_join([row.name for row in with_note])}"
-        found.append(f"{lead}{of}: {note}.")
-    if counts.images < 30:
-        images = "1 image" if counts.images == 1 else f"{counts.images} images"
-        found.append(f"Only {images}: below 30 the intervals are rough, and a few captions decide the value.")
-    spanning = [row.name for row in rows if row.low <= 0 <= row.high]
-    if spanning:
-        contain = "interval of {} contains" if len(spanning) == 1 else "intervals of {} contain"
-        found.append(f"The {contain.format(_join(spanning))} 0: no association is shown either way.")
-    if counts.without_score:
-        left_out = (
-            "1 rated caption is"
-            if counts.without_score == 1
-            else f"{counts.without_score} rated captions are"
+            "Constant images",
+            f"<b{tip(told)}>{dropped.n_undefined:,}</b> <span class='ra-soft'>of {images:,}; per image "
+            f"{signed(dropped.value)} dropped, {signed(zero.value)} as 0</span>",
         )
-        found.append(f"{left_out} left out, because this model has not scored them yet.")
-    return found
-
-
-def points_csv(points: Sequence[Point], *, model: str, model_sha256: str) -> str:
-    """Return the points as CSV; text that a spreadsheet would run as a formula begins with an apostrophe."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(_CSV_COLUMNS)
-    for point in points:
-        writer.writerow(
+    ]
+    if dropped.n_short:
+        told = "An image with one rated caption says nothing about order inside it, under either policy."
+        parts.append(
             (
-                point.item_id,
-                point.image_id,
-                inert_cell(point.caption),
-                inert_cell(model),
-                model_sha256,
-                repr(point.score),
-                repr(point.human),
-                point.n_ratings,
-                point.n_blind,
+                "Images with one caption",
+                f"<b{tip(told)}>{dropped.n_short:,}</b> <span class='ra-soft'>of {images:,}, left out per "
+                "image</span>",
             )
         )
-    return buffer.getvalue()
+    return parts
 
 
-def card_data(points: Sequence[Point], urls: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what the hover card needs of each point; the page's script sets it as text, never as HTML."""
-    return [
-        {
-            "image": url,
-            "caption": point.caption,
-            "score": f"{point.score:.3f}",
-            "human": f"{point.human:.2f}",
-            "ratings": point.n_ratings,
-        }
-        for point, url in zip(points, urls, strict=True)
-    ]
-
-
-def _coefficient_row(row: Coefficient) -> str:
-    interval = (
-        "—" if math.isnan(row.low) or math.isnan(row.high) else f"{_signed(row.low)} to {_signed(row.high)}"
+def _alpha(alpha: Alpha | None) -> str:
+    if alpha is None:
+        return '<span class="an-computing">…</span>'
+    told = (
+        f"Krippendorff's alpha, ordinal, over {alpha.n_ratings:,} answers of {alpha.n_raters:,} raters on "
+        f"{alpha.n_items:,} captions that two or more have rated; interval by bootstrap over "
+        f"{alpha.n_groups:,} images."
     )
+    if math.isnan(alpha.value):
+        why = tip(f"{told} No value: {alpha.note}.")
+        return f"<b{why}>—</b> <span class='ra-soft'>{html.escape(alpha.note)}</span>"
+    between = "" if math.isnan(alpha.low) else f" [{signed(alpha.low)}, {signed(alpha.high)}]"
+    return f"<b{tip(told)}>{signed(alpha.value)}{between}</b>"
+
+
+def notices_list(notices: Sequence[str]) -> str:
+    """Return what a careful reader has to be told, as HTML; nothing where there is nothing."""
+    told = "".join(f'<li class="ra-problem">{html.escape(note)}</li>' for note in notices)
+    return f'<ul class="an-notes">{told}</ul>' if told else ""
+
+
+def message_card(title: str, text: str, *, button: str = "") -> str:
+    """Return a card that says why there is nothing to see and what to do, as HTML.
+
+    Args:
+        title: A few words, plain text.
+        text: Sentences, plain text.
+        button: HTML of this file's own, or "".
+    """
     return (
-        f'<tr><th scope="row"><code>{html.escape(row.name)}</code>'
-        f'<span class="ra-soft">{html.escape(row.definition)}</span></th>'
-        f'<td class="an-n"><b>{_signed(row.value)}</b></td><td class="an-n">{interval}</td>'
-        f'<td class="an-bar">{interval_bar(row.value, row.low, row.high)}</td>'
-        f'<td class="an-n">{row.n}</td></tr>'
+        f'<div class="ra-card an-message"><h2>{html.escape(title)}</h2>'
+        f'<p class="ra-soft an-next">{html.escape(text)}</p>{button}</div>'
     )
 
 
-def _signed(value: float) -> str:
-    if math.isnan(value):
-        return "—"
-    return f"{'−' if round(value, 2) < 0 else ''}{abs(value):.2f}"
+def nothing_to_show(table: AnalysisTable, *, is_narrowed: bool) -> str:
+    """Return the card that stands where there are no items, as HTML.
+
+    Args:
+        table: Without items.
+        is_narrowed: Whether filters are on.
+    """
+    if is_narrowed:
+        return message_card(
+            "Nothing fits these filters",
+            "No rated caption is left. Widen a filter, or clear them all.",
+            button=CLEAR,
+        )
+    return message_card(
+        "Nothing is rated yet",
+        "Score captions on Inspect, press “Rate this caption”, and rate them, or import ratings with "
+        "specs-ratings import; every rated caption becomes a point here.",
+    )
 
 
-def _missing(counts: Counts) -> str:
-    have = {0: "There is none yet", 1: "There is one"}.get(counts.captions, f"There are {counts.captions}")
-    more = {1: "one more caption", 2: "two more captions", 3: "three captions"}[3 - counts.captions]
-    sentences = [
-        "A correlation needs at least 3 captions that are rated and scored by one model.",
-        f"{have}: rate {more}.",
-    ]
-    if counts.without_score == 1:
-        sentences.append("One rated caption has no score from this model; press Score it.")
-    elif counts.without_score:
-        left = counts.without_score
-        sentences.append(f"{left} rated captions have no score from this model; press Score the {left} left.")
-    return " ".join(sentences)
+def missing_points(captions: int) -> str:
+    """Return what is missing for a correlation, as plain text."""
+    have = {0: "There is none yet", 1: "There is one"}.get(captions, f"There are {captions}")
+    more = {1: "one more caption", 2: "two more captions", 3: "three captions"}[3 - captions]
+    return (
+        "A correlation needs at least 3 captions that are rated and scored by one model. "
+        f"{have}: rate {more}."
+    )
 
 
-def _join(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def scatter_points(
+    table: AnalysisTable, *, question: str, metric: str, rows: Sequence[int], counts: Sequence[int]
+) -> list[list[Any]]:
+    """Return what the page's script needs of each drawn point: item, score, human mean, ratings.
+
+    Args:
+        table: What is shown.
+        question: The scale.
+        metric: The metric.
+        rows: Numbers of the drawn items.
+        counts: (N,) how many answered the question on each item.
+    """
+    human, scores = table.human(question), table.metrics[metric]
+    return [[table.items[row], f"{scores[row]:.3f}", f"{human[row]:.2f}", int(counts[row])] for row in rows]
+
+
+def drawn_note(drawn: int, known: int, missing: int, *, metric: str) -> str:
+    """Return how many points are drawn and how many are not, as plain text.
+
+    Args:
+        drawn: Points in the plot.
+        known: Captions with both scores.
+        missing: Rated captions without a score or an answer.
+        metric: Its name.
+    """
+    told = f"{plural(known, 'caption')}, all of them drawn."
+    if drawn < known:
+        told = (
+            f"{drawn:,} of {known:,} captions are drawn: the outermost, those farthest from the line, and a "
+            "random draw of the others. The numbers are of all."
+        )
+    if missing:
+        name = metric_name(metric)
+        told += f" {plural(missing, 'rated caption')} without a score by {name} or an answer left out."
+    return told

@@ -17,13 +17,30 @@ if TYPE_CHECKING:
 
 HEAD: Final = "Dips as a detector of hallucinated units"
 _SHA_SHOWN: Final = 12
+_PLOTS: Final = {
+    "threshold": (
+        "Precision and recall at every threshold",
+        "What each threshold would give; the bands are the intervals, by resampling images. The dotted line "
+        "is the threshold of the slider.",
+    ),
+    "curve": (
+        "Precision against recall",
+        "Every threshold is a point, the strictest on the left. Chance is the share of hallucinated units; "
+        "the area under its steps is the average precision.",
+    ),
+    "deltas": (
+        "Deltas of supported and of hallucinated units",
+        "Each kind adds up to 1, whatever its number of units. Left of the dotted line a unit is flagged.",
+    ),
+}
 
 
 def figures_view(part: DipPart, threshold: float) -> str:
     """Return the figures at a threshold, each with its interval, its n and its definition."""
     found, at = part.detection, part.grid.at(threshold)
-    three = " · ".join(
-        f"{_told(name, statistic)} {_value(statistic)}"
+    three = "".join(
+        f"<span>{_told(name, statistic)}<b>{_number(statistic.value)}</b>"
+        f'<span class="ra-soft">{_between(statistic).strip()}</span></span>'
         for name, statistic in (("precision", at.precision), ("recall", at.recall), ("f1", at.f1))
     )
     rows = (
@@ -41,7 +58,7 @@ def figures_view(part: DipPart, threshold: float) -> str:
     lines = "".join(
         f'<div class="ra-row"><span>{name}</span><span>{said}</span></div>' for name, said in rows
     )
-    return f'{lines}<div class="ra-row dips-three"><span>{three}</span></div>{_counts(part)}'
+    return f'{lines}<div class="dips-three">{three}</div>{_counts(part)}'
 
 
 def nothing_view(part: DipPart) -> str:
@@ -49,8 +66,8 @@ def nothing_view(part: DipPart) -> str:
     found = part.detection
     if found.n_units:
         told = (
-            f"None of the {found.n_units:,} judged units is hallucinated by the majority, so there is nothing to "
-            "detect. Have captions with mistakes judged, or count “unsure” as hallucinated."
+            f"None of the {found.n_units:,} judged units is hallucinated by the majority: there is nothing "
+            "to detect. Have captions with mistakes judged, or count “unsure” as hallucinated."
         )
     elif not part.n_units or found.n_unrated == part.n_units:
         told = (
@@ -59,8 +76,8 @@ def nothing_view(part: DipPart) -> str:
         )
     elif found.n_without_delta:
         told = (
-            f"{found.n_without_delta:,} judged units have no score of this model. Score the captions that are "
-            "left, with the button on this page."
+            f"{found.n_without_delta:,} judged units have no score of this model. Score the captions that "
+            "are left, with the button on this page."
         )
     else:
         told = f"All {found.n_tied:,} judged units are tied. Have them judged once more."
@@ -72,7 +89,8 @@ def promise_view(found: Calibration) -> str:
     of = found.calibrated
     said = f'<p class="ra-soft">{html.escape(found.sentence)}</p>'
     if math.isnan(of.threshold):
-        return f'<div class="ra-row"><span>{_term("promised threshold", "Promised")}</span><b>nothing</b></div>{said}'
+        name = _term("promised threshold", "Promised")
+        return f'<div class="ra-row"><span>{name}</span><b>nothing</b></div>{said}'
     realised = found.realised
     other = found.n_images - of.n_images
     seen = (
@@ -92,8 +110,9 @@ def question_view(new: NewThreshold) -> str:
     """Return what making a threshold the default means, to be confirmed."""
     promise = new.promise
     told = (
-        f"At most {promise.rate:.0%} of the flags on an image are promised to be wrong, on images like the "
-        f"{new.n_images:,} of the calibration; the chance that it misled is at most {promise.failure:.0%}."
+        f"It is promised that at most {promise.rate:.0%} of the flags on an image are wrong, on images like "
+        f"the {new.n_images:,} of the calibration. The chance that it misled is at most {promise.failure:.0%}"
+        "."
         if promise is not None
         else "Nothing is promised of it: it was chosen by eye on the same ratings. The calibrated threshold "
         "has a promise."
@@ -101,8 +120,8 @@ def question_view(new: NewThreshold) -> str:
     return (
         f"<p><b>Make {new.threshold:.4g} the default of {html.escape(new.model)}</b> "
         f"<code>{html.escape(new.model_sha256[:_SHA_SHOWN])}</code>?</p><p>{html.escape(told)}</p>"
-        '<p class="ra-soft">Inspect’s slider starts there for everybody, and Compare, the curve after a rating '
-        "and the API take it.</p>"
+        '<p class="ra-soft">Inspect’s slider starts there for everybody, and Compare, the curve after a '
+        "rating and the API take it.</p>"
     )
 
 
@@ -110,7 +129,8 @@ def withdrawal_view(current: ModelThreshold) -> str:
     """Return what withdrawing a default means, to be confirmed."""
     return (
         f"<p><b>Let {html.escape(current.model)} start at 0 again?</b></p>"
-        f'<p class="ra-soft">Every fall is then a dip. The default {current.threshold:.4g} stays in the history.</p>'
+        f'<p class="ra-soft">Every fall is then a dip. The default {current.threshold:.4g} stays in the '
+        "history.</p>"
     )
 
 
@@ -122,25 +142,25 @@ def history_view(history: Sequence[ModelThreshold], model: Weights | None) -> st
     if not history:
         return f'<p class="ra-soft">{name} has no default yet and starts at 0: every fall is a dip.</p>'
     rows = "".join(
-        f"<tr><td>{row.set_at[:10]}</td><td>{html.escape(row.set_by)}</td>"
-        f'<td class="an-n">{"0, withdrawn" if row.withdrawn else f"<b>{row.threshold:.4g}</b>"}</td>'
-        f"<td>{_promised(row)}</td></tr>"
+        f'<div class="dips-default"><span>{"<b>0</b>, withdrawn" if row.withdrawn else _default(row)}</span>'
+        f'<span class="ra-soft">{html.escape(row.set_by)}, {row.set_at[:10]}</span></div>'
         for row in history
     )
-    return (
-        f'<p class="ra-soft">Defaults of {name}, the newest first</p>'
-        '<table class="an-table dips-history"><thead><tr><th scope="col">on</th><th scope="col">by</th>'
-        f'<th scope="col" class="an-n">threshold</th><th scope="col">promised</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
+    return f'<p class="ra-soft">Defaults of {name}, the newest first</p>{rows}'
 
 
-def _promised(row: ModelThreshold) -> str:
-    promise = row.promise
+def plot_head(name: str) -> str:
+    """Return the heading of a plot with what it shows: ``threshold``, ``curve`` or ``deltas``."""
+    shown, told = _PLOTS[name]
+    return f'<p class="dips-plot-head"><span{_tip(told)}>{html.escape(shown)}</span></p>'
+
+
+def _default(row: ModelThreshold) -> str:
+    promise, shown = row.promise, f"<b>{row.threshold:.4g}</b>"
     if promise is None:
-        return "" if row.withdrawn else "nothing"
+        return f"{shown}, nothing promised"
     seen = "" if promise.realised is None else f", seen {promise.realised:.2f}"
-    return f"≤ {promise.rate:.2f} from {row.n_images:,} images{seen}"
+    return f"{shown}, ≤ {promise.rate:.2f} from {row.n_images:,} images{seen}"
 
 
 def _counts(part: DipPart) -> str:
@@ -168,7 +188,7 @@ def _counts(part: DipPart) -> str:
 
 
 def _told(name: str, statistic: Statistic) -> str:
-    shown = {"auroc": "AUROC", "f1": "F1"}.get(name, name.replace("_", " "))
+    shown = {"auroc": "AUROC", "f1": "F1"}.get(name, name.replace("_", " ").capitalize())
     more = f" n = {statistic.n:,} units."
     if statistic.note:
         more += f" {statistic.note[:1].upper()}{statistic.note[1:]}."
@@ -176,13 +196,19 @@ def _told(name: str, statistic: Statistic) -> str:
 
 
 def _term(name: str, shown: str, more: str = "") -> str:
-    told = html.escape(f"{DEFINITIONS[name].text}{more}")
-    return f'<span class="an-tip" tabindex="0" data-tip="{told}">{html.escape(shown)}</span>'
+    return f"<span{_tip(DEFINITIONS[name].text + more)}>{html.escape(shown)}</span>"
+
+
+def _tip(told: str) -> str:
+    return f' class="an-tip" tabindex="0" data-tip="{html.escape(told)}"'
 
 
 def _value(found: Statistic) -> str:
-    between = "" if math.isnan(found.low) else f" [{_number(found.low)}, {_number(found.high)}]"
-    return f"<b>{_number(found.value)}</b>{between}"
+    return f"<b>{_number(found.value)}</b>{_between(found)}"
+
+
+def _between(found: Statistic) -> str:
+    return "" if math.isnan(found.low) else f" [{_number(found.low)}, {_number(found.high)}]"
 
 
 def _number(value: float) -> str:

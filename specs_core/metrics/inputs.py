@@ -89,9 +89,29 @@ class Chunk:
         inputs: Of the run.
     """
 
-    def __init__(self, rows: Sequence[Row], inputs: Inputs) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        inputs: Inputs,
+        *,
+        units: Sequence[tuple[DetailUnit, ...]] | None = None,
+        images: tuple[npt.NDArray[np.float32], tuple[str, ...]] | None = None,
+    ) -> None:
+        """Take rows, and what is known of them already.
+
+        Args:
+            rows: N rows.
+            inputs: Of the run.
+            units: Of each caption, where something else than the run's segmenter has cut them.
+            images: (N, D) features, NaN for images that cannot be read, and why they cannot, "" where they
+                can; those of the rows' paths when None.
+        """
         self.rows = rows
         self.inputs = inputs
+        if units is not None:
+            self.units = list(units)
+        if images is not None:
+            self._images = images
 
     @property
     def encoder(self) -> Encoder:

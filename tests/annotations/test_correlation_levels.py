@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from annotations.correlation_levels import correlate_levels
+from annotations.correlation_levels import (
+    IMAGE_LEVELS,
+    SYSTEM_LEVELS,
+    TIES,
+    correlate_levels,
+    correlate_metrics,
+)
 from annotations.errors import InvalidScoresError
 
 NAMES = ("pearson_r", "spearman_rho", "kendall_tau_b", "kendall_tau_c")
@@ -150,6 +156,41 @@ def test_levels_with_nothing_to_compute_are_nan_with_n_and_the_reason(human, not
 def test_levels_of_unequal_lists_say_what_is_wrong():
     with pytest.raises(InvalidScoresError, match="3 items and 2 systems"):
         correlate_levels([1, 2, 3], [1, 2, 3], groups=[1, 2, 3], systems=[1, 2])
+
+
+@pytest.mark.parametrize("level", [*IMAGE_LEVELS, *SYSTEM_LEVELS])
+def test_a_coefficient_at_a_level_by_itself_is_that_of_the_whole_table(level):
+    human, metric, image, system = world(15, 3)
+    given = {"groups": image, "systems": system, "n_resamples": 40, "seed": 1}
+    whole = correlate_levels(np.round(human), metric, **given).values
+    for name in TIES:
+        alone = correlate_levels(np.round(human), metric, coefficients=[name], levels=[level], **given).values
+        assert list(alone) == [name]
+        assert repr(alone[name]) == repr({level: whole[name][level]} if level in whole[name] else {})
+
+
+def test_metrics_together_are_each_as_by_itself_whatever_they_have_not_scored():
+    human, metric, image, system = world(15, 4)
+    gaps = metric.copy()
+    gaps[[0, 1, 2, 3, 9]] = math.nan  # the first image, and so all images get other numbers
+    metrics = {"metric": metric, "gaps": gaps, "turned": -metric}
+    given = {"groups": image, "systems": system, "n_resamples": 40, "seed": 1}
+    together = correlate_metrics(human, metrics, **given)
+    for name, scores in metrics.items():
+        assert repr(together[name]) == repr(correlate_levels(human, scores, **given))
+    assert (together["gaps"].n_images, together["gaps"].n_missing) == (14, 5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"coefficients": ["tau"]}, "no coefficient 'tau' here; there are pearson_r"),
+        ({"levels": ["per_system"]}, "no level 'per_system' here; there are pooled, per_image"),
+    ],
+)
+def test_a_selection_that_does_not_exist_is_named(options, message):
+    with pytest.raises(InvalidScoresError, match=message):
+        correlate_levels([1, 2, 3], [1, 2, 3], groups=[1, 2, 3], **options)
 
 
 def test_a_process_with_known_values_is_recovered_at_every_level():

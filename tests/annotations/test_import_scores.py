@@ -226,7 +226,7 @@ def test_what_the_app_has_computed_itself_stays_with_its_curve(engine, make_item
 def test_a_score_without_a_curve_does_not_keep_the_app_from_making_one(engine, make_item, take):
     item = make_item()
     take(line(item, "specs", 0.7))
-    waiting = waiting_items(engine, metric="specs", model_sha256=SHA, limit=9)
+    waiting = waiting_items(engine, metrics=["specs"], model_sha256=SHA, limit=9)
     assert [one.item_id for one in waiting] == [item]
 
 

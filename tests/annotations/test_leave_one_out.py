@@ -87,6 +87,61 @@ def test_spearman_of_hand_worked_answers_is_with_the_mean_of_the_others():
     assert result.measure == "spearman_rho"
 
 
+SCIPY = {
+    "pearson_r": lambda x, y: stats.pearsonr(x, y).statistic,
+    "spearman_rho": lambda x, y: stats.spearmanr(x, y).statistic,
+    "kendall_tau_b": lambda x, y: stats.kendalltau(x, y).statistic,
+    "kendall_tau_c": lambda x, y: stats.kendalltau(x, y, variant="c").statistic,
+}
+
+
+@pytest.mark.parametrize("coefficient", SCIPY)
+@pytest.mark.parametrize("over", ["pooled", "per_image", "per_image_zero"])
+def test_the_ceiling_in_another_coefficient_is_that_of_plain_resamples(coefficient, over):
+    rows = simulated(12, np.random.default_rng(8), per_image=4)
+    answers = {(item, rater): value for item, rater, value in rows}
+    groups = np.array([item // 4 for item, _, _ in rows])
+    found = against_others(
+        rows, "interval", groups=groups.tolist(), coefficient=coefficient, over=over, n_resamples=30, seed=3
+    )
+
+    def of(items, rater):
+        own = [answers[item, rater] for item in items]
+        others = [fmean(answers[item, r] for r in range(3) if r != rater) for item in items]
+        if len(set(own)) < 2 or len(set(others)) < 2:
+            return math.nan if over == "per_image" else 0.0
+        return SCIPY[coefficient](own, others)
+
+    def plain(images):
+        values = []
+        for rater in range(3):
+            inside = [[4 * image + k for k in range(4)] for image in images]
+            if over == "pooled":
+                values.append(of([item for items in inside for item in items], rater))
+            else:
+                values.append(np.nanmean([of(items, rater) for items in inside]))
+        return fmean(values)
+
+    ceiling = found.human_ceiling
+    assert found.measure == coefficient
+    assert ceiling.value == pytest.approx(plain(range(12)))
+    drawn = np.random.default_rng(3).integers(0, 12, (30, 12))
+    expected = np.quantile([plain(images) for images in drawn], [0.025, 0.975])
+    assert [ceiling.low, ceiling.high] == pytest.approx(list(expected))
+
+
+def test_a_rater_with_one_item_an_image_has_no_value_inside_images():
+    rows = [(item, rater, (item + rater) % 5) for item in range(6) for rater in range(2)]
+    found = against_others(rows, "interval", groups=[item for item, _, _ in rows], over="per_image")
+    assert math.isnan(found.human_ceiling.value)
+    assert "none of the rater's images has two items" in found.raters[0].statistic.note
+
+
+def test_a_ceiling_that_does_not_exist_is_named():
+    with pytest.raises(InvalidScoresError, match="'pearson_r' 'per_system'"):
+        against_others([(0, 0, 1)], "interval", coefficient="pearson_r", over="per_system")
+
+
 @each_level
 @given(cells=CELLS)
 def test_agreement_is_that_of_the_slow_plain_version(level, cells):

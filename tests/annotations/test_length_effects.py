@@ -40,6 +40,16 @@ def test_a_bucket_is_the_correlation_of_its_captions_with_a_caption_at_an_edge_a
         assert bucket.n_groups == len(set(np.array(groups)[rows]))
 
 
+def test_buckets_of_chosen_coefficients_are_those_of_all_of_them():
+    human, clip, _, length, groups = captions(20)
+    given = {"lengths": length, "groups": groups, "n_resamples": 20}
+    few = length_buckets(human, {"clip": clip}, coefficients=["kendall_tau_b"], **given)
+    for some, every in zip(few, length_buckets(human, {"clip": clip}, **given), strict=True):
+        assert some.coefficients["clip"] == {"kendall_tau_b": every.coefficients["clip"]["kendall_tau_b"]}
+    with pytest.raises(InvalidScoresError, match="no 'tau' by length"):
+        length_buckets(human, {"clip": clip}, coefficients=["tau"], **given)
+
+
 def test_buckets_share_the_resamples_of_whole_images():
     human, clip, _, length, groups = captions(10)
     found = length_buckets(

@@ -82,6 +82,35 @@ def test_pooled_accuracy_is_that_of_its_own_thresholds_with_resamples_laid_out()
         assert value == pytest.approx(expected, abs=1e-12)
 
 
+@settings(max_examples=100)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(1, 4), st.integers(0, 12), st.integers(0, 2)), min_size=2, max_size=14
+    ),
+    limits=st.lists(st.integers(0, 6), min_size=6, max_size=6),
+)
+def test_counting_right_pairs_by_sorting_is_comparing_every_two(rows, limits):
+    # Steps of a tenth are not exact in binary, so differences that equal a threshold on paper test the edge.
+    human, metric, fold = (np.array(column) for column in zip(*rows, strict=True))
+    table = np.zeros((3, 3))
+    table[np.triu_indices(3)] = np.array(limits) / 10
+    table = np.maximum(table, table.T)
+    points = list(zip(human.astype(float), metric / 10, fold.tolist(), strict=True))
+    pairs = list(itertools.combinations(points, 2))
+    expected = plain_accuracy(pairs, lambda one, other: table[one[2], other[2]])
+    found = module.count_correct(human.astype(float), metric / 10, fold, table)
+    assert found == round(expected * len(pairs))
+
+
+def test_pooled_accuracy_of_the_data_alone_is_that_of_the_data_among_resamples():
+    human, metric, image = noisy(60, 3, 7)
+    alone, among = (
+        pooled_accuracy(human, metric, np.ones((n, 60), dtype=int), image, seed=4) for n in (1, 2)
+    )
+    assert alone.values[0] == pytest.approx(among.values[0], abs=1e-12)
+    assert alone.thresholds == among.thresholds
+
+
 def test_pooled_thresholds_are_the_best_on_the_images_of_the_other_folds():
     human, metric, image = noisy(10, 2, 3)
     found = pooled_accuracy(human, metric, np.ones((1, 10), dtype=int), image, seed=2)

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from annotations.analysis.table import AnalysisTable, Answers, Provenance, Weights
 from app.context import AppContext, open_context
 from app.inspection import Inspection, inspect_caption
 from app.settings import Settings
@@ -50,3 +52,44 @@ def inspect_it(request: pytest.FixtureRequest) -> InspectIt:
 def shown(context: AppContext, drawn_image: Path, inspect_it: InspectIt) -> Inspection:
     """The file's CAPTION, scored for the drawn image."""
     return inspect_it(context, drawn_image)
+
+
+TableMaker = Callable[..., AnalysisTable]
+
+
+@pytest.fixture
+def make_table() -> TableMaker:
+    """Make a table of an analysis by hand: `n` captions, two an image, each rated by two people."""
+
+    def make(n: int = 80, *, captions: dict[int, str] | None = None, **changes: object) -> AnalysisTable:
+        draw = np.random.default_rng(3)
+        quality = draw.normal(size=n)
+        given = np.clip(np.round(3 + quality[:, None] + draw.normal(0, 0.7, (n, 2))), 1, 5)
+        rows = np.arange(n)
+        overall = Answers(1, 5, np.repeat(rows, 2), np.tile([0, 1], n), given.reshape(-1))
+        fields: dict[str, object] = {
+            "items": tuple(f"{row:032x}" for row in rows),
+            "images": tuple(f"{row // 2:032x}" for row in rows),
+            "captions": tuple((captions or {}).get(row, f"Caption {row}.") for row in rows),
+            "systems": tuple(f"system {row % 3}" for row in rows),
+            "campaigns": ("Pilot",) * n,
+            "lengths": np.arange(20.0, 20 + n),
+            "weights": np.ones(n),
+            "metrics": {
+                "specs": 0.5 + 0.1 * quality + draw.normal(0, 0.05, n),
+                "bleu_4": 0.5 + 0.1 * quality + draw.normal(0, 0.3, n),
+                "length_tokens": np.arange(20.0, 20 + n),
+            },
+            "provenance": {"specs": Provenance("scenes", "a" * 64)},
+            "raters": ("r1", "r2"),
+            "names": ("Ada", "Ben"),
+            "answers": {"overall": overall},
+            "n_ratings": 2 * n,
+            "n_blind": 2 * n - 3,
+            "models": (Weights("scenes", "a" * 64, n),),
+            "model": Weights("scenes", "a" * 64, n),
+            "left_out": {},
+        }
+        return AnalysisTable(**(fields | changes))
+
+    return make

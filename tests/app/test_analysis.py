@@ -1,20 +1,18 @@
-"""Which items go into the analysis, and what comes out, on a real database."""
+"""What the Analyse page reads of a real database, and what it keeps."""
 
-import math
 import secrets
 from pathlib import Path
 
 import pytest
-from scipy.stats import kendalltau, pearsonr, spearmanr
 from sqlalchemy import Engine
 
 from annotations.engine import open_database
 from annotations.images import add_image
-from annotations.items import add_item, delete_item
-from annotations.reveals import record_reveal
+from annotations.items import add_item
 from annotations.scores import save_scores
 from annotations.store import NewRating, save_rating
-from app.analysis import analyse, unscored_items
+from app.analysis import Readings, reading_of, shown_of, unscored_items
+from app.analysis_choice import read_asked
 
 SHA = "a" * 64
 OTHER_SHA = "b" * 64
@@ -67,107 +65,71 @@ def rated_and_scored(engine: Engine, pairs: list[tuple[int, float]]) -> list[str
     return items
 
 
-def test_analysis_when_nothing_is_rated_has_no_model_and_no_points(engine: Engine) -> None:
-    found = analyse(engine)
+def test_reading_of_an_empty_database_has_no_items_and_no_options(engine: Engine) -> None:
+    readings = Readings(engine)
 
-    assert (found.models, found.chosen, found.points, found.coefficients) == ((), None, (), ())
-    assert found.counts.captions == found.counts.ratings == found.counts.without_score == 0
+    shown, tables = shown_of(readings, read_asked({}))
 
-
-def test_analysis_when_four_captions_are_rated_agrees_with_scipy(engine: Engine) -> None:
-    pairs = [(1, 0.2), (2, 0.5), (2, 0.4), (5, 0.9), (4, 0.3)]
-    rated_and_scored(engine, pairs)
-    human, metric = zip(*pairs, strict=True)
-
-    found = analyse(engine)
-
-    values = {row.name: row.value for row in found.coefficients}
-    assert values == pytest.approx(
-        {
-            "pearson_r": pearsonr(human, metric).statistic,
-            "spearman_rho": spearmanr(human, metric).statistic,
-            "kendall_tau_b": kendalltau(human, metric, variant="b").statistic,
-        },
-        abs=1e-12,
-    )
-    assert all(row.n == 5 and row.low <= row.value <= row.high for row in found.coefficients)
+    assert len(tables.table) == 0
+    assert readings.options(shown.stamp).raters == ()
+    assert len(tables.units()) == len(tables.battles()) == 0
 
 
-def test_analysis_when_two_raters_differ_takes_their_mean_and_counts_both(engine: Engine) -> None:
-    item = add(engine)
-    rate(engine, item, 2)
-    rate(engine, item, 5, rater="r-02")
-    score(engine, item, 0.5)
+def test_reading_asked_for_twice_is_the_same_one_until_somebody_rates(engine: Engine) -> None:
+    items = rated_and_scored(engine, [(1, 0.2), (3, 0.4)])
+    readings, asked = Readings(engine), read_asked({})
 
-    found = analyse(engine)
+    first, again = shown_of(readings, asked), shown_of(readings, asked)
+    rate(engine, items[0], 5)
+    later = shown_of(readings, asked)
 
-    [point] = found.points
-    assert (point.human, point.n_ratings) == (3.5, 2)
-    assert (found.counts.raters, found.counts.ratings, found.counts.captions) == (2, 2, 1)
-    assert found.coefficients == ()
+    assert again[1] is first[1]
+    assert first[1].table.human("overall").tolist() == [1, 3]
+    assert later[1].table.human("overall").tolist() == [5, 3]
+    # What was begun with the earlier state is finished with it.
+    assert readings.tables(asked.choice, first[0].stamp) is first[1]
 
 
-def test_analysis_when_two_sets_of_weights_scored_never_mixes_them(engine: Engine) -> None:
+def test_reading_of_another_choice_is_another_one(engine: Engine) -> None:
+    rated_and_scored(engine, [(1, 0.2), (3, 0.4)])
+    readings = Readings(engine)
+
+    _, everything = shown_of(readings, read_asked({}))
+    _, nothing = shown_of(readings, read_asked({"until": "2001-01-01"}))
+
+    assert (len(everything.table), len(nothing.table)) == (2, 0)
+
+
+def test_question_and_metric_that_are_not_there_give_way_to_those_that_are(engine: Engine) -> None:
+    rated_and_scored(engine, [(1, 0.2)])
+
+    shown, _ = shown_of(Readings(engine), read_asked({"question": "beauty", "metric": "magic"}))
+
+    assert (shown.asked.question, shown.asked.metric) == ("overall", "specs")
+
+
+def test_units_and_results_of_a_reading_are_made_once(engine: Engine) -> None:
+    rated_and_scored(engine, [(1, 0.2)])
+    shown, tables = shown_of(Readings(engine), read_asked({}))
+    made: list[int] = []
+
+    results = [tables.once("key", lambda: made.append(1) or "value") for _ in range(2)]
+
+    assert (results, made) == (["value", "value"], [1])
+    reading = reading_of(shown, tables)
+    assert reading.units() is tables.units()
+    assert reading.battles() is tables.battles()
+    assert reading.asked is shown.asked
+
+
+def test_unscored_items_are_those_without_a_score_of_these_very_weights(engine: Engine) -> None:
     items = rated_and_scored(engine, [(1, 0.1), (3, 0.2), (5, 0.3)])
     score(engine, items[0], 0.9, sha256=OTHER_SHA)
-    score(engine, items[1], 0.8, sha256=OTHER_SHA)
+    readings = Readings(engine)
 
-    first, second = analyse(engine), analyse(engine, model_sha256=OTHER_SHA)
+    left = {}
+    for sha256 in (SHA, OTHER_SHA, "c" * 64):
+        _, tables = shown_of(readings, read_asked({"model": sha256}))
+        left[sha256] = set(unscored_items(tables.table, sha256))
 
-    assert [choice.model_sha256 for choice in first.models] == [SHA, OTHER_SHA]
-    assert [point.score for point in first.points] == [0.1, 0.2, 0.3]
-    assert [point.score for point in second.points] == [0.9, 0.8]
-    assert second.counts.without_score == 1
-    assert unscored_items(engine, OTHER_SHA) == (items[2],)
-
-
-def test_analysis_when_the_asked_for_weights_are_unknown_shows_those_with_most_captions(
-    engine: Engine,
-) -> None:
-    rated_and_scored(engine, [(1, 0.1)])
-
-    found = analyse(engine, model_sha256="c" * 64)
-
-    assert found.chosen is not None
-    assert found.chosen.model_sha256 == SHA
-
-
-def test_analysis_when_blind_only_leaves_out_what_was_rated_after_the_reveal(engine: Engine) -> None:
-    blind, seen = add(engine), add(engine)
-    record_reveal(engine, "r-01", seen)
-    for item in (blind, seen):
-        rate(engine, item, 4)
-        score(engine, item, 0.5)
-
-    everything, only_blind = analyse(engine), analyse(engine, blind_only=True)
-
-    assert (everything.counts.ratings, everything.counts.blind) == (2, 1)
-    assert [point.item_id for point in only_blind.points] == [blind]
-    assert only_blind.counts.without_score == 0
-
-
-def test_analysis_when_all_scores_are_equal_says_so_instead_of_a_number(engine: Engine) -> None:
-    rated_and_scored(engine, [(1, 0.5), (3, 0.5), (5, 0.5)])
-
-    found = analyse(engine)
-
-    assert all(math.isnan(row.value) and "metric scores are equal" in row.note for row in found.coefficients)
-
-
-def test_analysis_when_an_item_is_deleted_leaves_it_out(engine: Engine) -> None:
-    items = rated_and_scored(engine, [(1, 0.1), (3, 0.2)])
-    delete_item(engine, items[0])
-
-    found = analyse(engine)
-
-    assert [point.item_id for point in found.points] == [items[1]]
-    assert (found.counts.ratings, found.counts.without_score) == (1, 0)
-
-
-def test_analysis_when_a_rating_is_revised_counts_the_revision_alone(engine: Engine) -> None:
-    [item] = rated_and_scored(engine, [(1, 0.1)])
-    rate(engine, item, 5)
-
-    found = analyse(engine)
-
-    assert (found.points[0].human, found.counts.ratings) == (5, 1)
+    assert left == {SHA: set(), OTHER_SHA: set(items[1:]), "c" * 64: set(items)}

@@ -1,163 +1,139 @@
-"""What the Analyse page shows, from plain data."""
+"""What the Analyse page says in words and counts, from plain data."""
 
-import csv
-import io
-import json
+import html
 import math
-import re
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 
+from annotations.agreement import krippendorff_alpha
+from annotations.analysis.correlations import correlations
+from annotations.analysis.table import AnalysisTable
 from app.views.analysis import (
-    Coefficient,
-    Counts,
-    Point,
-    card_data,
-    coefficients_table,
     counts_card,
-    interval_bar,
-    notices,
-    points_csv,
-    scatter,
+    drawn_note,
+    message_card,
+    missing_points,
+    nothing_to_show,
+    notices_list,
+    scatter_points,
 )
 
 EVIL = "<img src=x onerror=alert(1)>"
+TableMaker = Callable[..., AnalysisTable]
 
 
-def point(caption: str = "A car.", *, score: float = 0.5, human: float = 3.0) -> Point:
-    return Point("i" * 32, "p" * 32, caption, score, human, 2, 1)
+def counts(table: AnalysisTable, **changes: object) -> str:
+    found = correlations(table, question="overall", quick=True)
+    options = {"alpha": None, "question": "overall", "metric": "specs", **changes}
+    return html.unescape(counts_card(table, found, **options))
 
 
-def counts(*, captions: int = 40, images: int = 40, without_score: int = 0) -> Counts:
-    return Counts(images, captions, raters=2, ratings=80, blind=70, without_score=without_score)
+def test_counts_say_how_much_lies_behind_the_numbers(make_table: TableMaker) -> None:
+    card = counts(make_table(80))
+
+    assert ">40 · 80 · 2</b>" in card
+    assert ">2.0</b>" in card
+    assert ">157</b> <span class='ra-soft'>of 160" in card
+    assert "<b>Pilot</b>" in card
+    assert "a" * 64 in card
 
 
-def row(
-    name: str = "pearson_r", *, value: float = 0.5, low: float = 0.2, high: float = 0.7, note: str = ""
-) -> Coefficient:
-    return Coefficient(name, "linear association", value, low, high, 40, note)
+def test_counts_of_constant_images_show_both_policies(make_table: TableMaker) -> None:
+    table = make_table(80)
+    scores = table.metrics["specs"].copy()
+    scores[:2] = scores[0]
+    changed = make_table(80, metrics={"specs": scores})
+    found = correlations(changed, question="overall", quick=True)
+    values = found.rows[0].values["kendall_tau_b"]
+    n_undefined = values["per_image"].n_undefined
+    assert n_undefined >= 1
+
+    card = counts(changed)
+
+    told = f"per image {values['per_image'].value:.2f} dropped, {values['per_image_zero'].value:.2f} as 0"
+    assert f">{n_undefined}</b> <span class='ra-soft'>of 40; {told}" in card
 
 
-def test_scatter_carries_one_mark_a_point_and_no_caption() -> None:
-    figure = scatter([point(EVIL, score=0.1, human=1), point(score=0.9, human=5)])
+def test_counts_name_what_is_left_out_and_why(make_table: TableMaker) -> None:
+    left_out = {
+        "captions of fewer than 20 tokens": 7,
+        "captions without a score, kept for others": 2,
+        "none": 0,
+    }
 
-    assert list(figure.data[0].x) == [1, 5]
-    assert list(figure.data[0].y) == [0.1, 0.9]
-    assert "onerror" not in json.dumps(figure.to_plotly_json(), default=str)
+    card = counts(make_table(80, left_out=left_out))
 
-
-def test_table_when_a_name_is_hostile_is_escaped() -> None:
-    assert EVIL not in coefficients_table([row(EVIL)])
-    assert EVIL not in counts_card(counts(), model=EVIL, model_sha256="a" * 64)
-
-
-def test_table_when_undefined_shows_dashes_and_never_nan_or_zero() -> None:
-    table = coefficients_table([row(value=math.nan, low=math.nan, high=math.nan)])
-
-    assert table.count("—") == 2
-    assert "nan" not in table.lower()
-    assert "0.00" not in table
+    assert "Captions of fewer than 20 tokens</span>" in card
+    assert "<b>7</b> <span class='ra-soft'>left out" in card
+    assert 'kept for others</span><span class="an-fact"><b>2</b></span>' in card
+    assert "None" not in card
 
 
-def test_table_when_negative_has_a_real_minus_and_two_decimals() -> None:
-    table = coefficients_table([row(value=-0.456, low=-0.7, high=-0.001)])
+def test_alpha_is_a_place_then_a_number_with_its_interval_or_a_reason(make_table: TableMaker) -> None:
+    table = make_table(80)
+    given = table.answers["overall"]
 
-    assert "−0.46" in table
-    assert "−0.70 to 0.00" in table
+    def alpha(raters: list[int]) -> object:
+        items = given.item.tolist()
+        return krippendorff_alpha(
+            items, raters, given.value.tolist(), groups=[table.images[item] for item in items],
+            level="ordinal", n_resamples=50,
+        )  # fmt: skip
+
+    known = alpha(given.rater.tolist())
+    assert "an-computing" in counts(table)
+    assert f"{known.value:.2f} [{known.low:.2f}, {known.high:.2f}]" in counts(table, alpha=known)
+    nobody = krippendorff_alpha([0, 1], [0, 0], [1, 2], groups=["a", "b"], level="ordinal", n_resamples=0)
+    card = counts(table, alpha=nobody)
+    assert math.isnan(nobody.value)
+    assert nobody.note in card
+    assert "nan" not in card.lower()
 
 
-@pytest.mark.parametrize(("value", "x"), [(-1, 6), (0, 120), (1, 234), (0.5, 177)])
-def test_interval_bar_when_a_value_is_known_sets_it_on_the_line_from_minus_one_to_one(
-    value: float, x: float
-) -> None:
-    assert f'cx="{float(x)}"' in interval_bar(value, value, value)
+def test_names_with_markup_are_text(make_table: TableMaker) -> None:
+    table = make_table(80, campaigns=(EVIL,) * 80)
+    found = correlations(table, question="overall", quick=True)
 
+    card = counts_card(table, found, alpha=None, question=EVIL, metric="specs")
 
-def test_interval_bar_when_there_is_no_interval_draws_the_value_alone() -> None:
-    bar = interval_bar(0.3, math.nan, math.nan)
-
-    assert "an-interval" not in bar
-    assert "an-value" in bar
+    assert EVIL not in card
+    assert html.escape(EVIL) in card
+    assert EVIL not in notices_list([EVIL])
+    assert EVIL not in message_card(EVIL, EVIL)
 
 
 @pytest.mark.parametrize(
     ("captions", "told"),
     [(0, "There is none yet: rate three captions."), (1, "There is one: rate two more captions.")],
 )
-def test_notices_when_fewer_than_three_captions_say_how_many_are_missing(captions: int, told: str) -> None:
-    [sentence] = notices(counts(captions=captions, images=captions), [])
-
-    assert told in sentence
+def test_too_few_captions_say_how_many_are_missing(captions: int, told: str) -> None:
+    assert told in missing_points(captions)
 
 
-def test_notices_when_two_captions_and_one_unscored_say_what_to_press() -> None:
-    [sentence] = notices(counts(captions=2, images=2, without_score=1), [])
+def test_nothing_to_show_offers_to_clear_the_filters_only_where_some_are_on(make_table: TableMaker) -> None:
+    table = make_table(2)
 
-    assert "There are 2: rate one more caption." in sentence
-    assert "press Score it" in sentence
-
-
-def test_notices_when_all_is_well_are_empty() -> None:
-    assert notices(counts(), [row()]) == []
+    assert 'data-analyse="clear"' in nothing_to_show(table, is_narrowed=True)
+    assert 'data-analyse="clear"' not in nothing_to_show(table, is_narrowed=False)
+    assert "Rate this caption" in nothing_to_show(table, is_narrowed=False)
 
 
-def test_notices_when_below_thirty_images_and_spanning_zero_warn_of_both() -> None:
-    found = notices(
-        counts(images=7), [row(low=-0.1), row("spearman_rho"), row("kendall_tau_b", low=-0.2, high=0.0)]
+def test_points_carry_item_and_numbers_and_no_caption(make_table: TableMaker) -> None:
+    table = make_table(4, captions={0: EVIL})
+
+    points = scatter_points(
+        table, question="overall", metric="specs", rows=[2, 0], counts=np.array([2, 2, 2, 2]).tolist()
     )
 
-    assert found[0].startswith("Only 7 images")
-    assert found[1].startswith("The intervals of pearson_r and kendall_tau_b contain 0")
+    human, scores = table.human("overall"), table.metrics["specs"]
+    assert points == [[table.items[row], f"{scores[row]:.3f}", f"{human[row]:.2f}", 2] for row in (2, 0)]
 
 
-def test_notices_when_scores_are_constant_say_it_once_for_all_coefficients() -> None:
-    undefined = [
-        row(name, value=math.nan, low=math.nan, high=math.nan, note="all metric scores are equal")
-        for name in ("pearson_r", "spearman_rho", "kendall_tau_b")
-    ]
-
-    assert notices(counts(), undefined) == ["No correlation: all metric scores are equal."]
-
-
-def test_csv_when_texts_would_run_in_a_spreadsheet_puts_an_apostrophe_before_them() -> None:
-    captions = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", 'say "a, b"\nand more', "plain"]
-
-    rows = list(
-        csv.DictReader(io.StringIO(points_csv([point(c) for c in captions], model="m", model_sha256="s")))
+def test_drawn_note_says_how_many_of_how_many() -> None:
+    assert drawn_note(30, 30, 0, metric="specs") == "30 captions, all of them drawn."
+    assert drawn_note(1, 1, 1, metric="specs").endswith(
+        "1 rated caption without a score by SPECS or an answer left out."
     )
-
-    read = [found["caption"] for found in rows]
-    assert read == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\tx", 'say "a, b"\nand more', "plain"]
-    assert {found["model_sha256"] for found in rows} == {"s"}
-
-
-def test_csv_numbers_read_back_exactly() -> None:
-    text = points_csv([point(score=0.1 + 0.2, human=10 / 3)], model="m", model_sha256="s")
-
-    [found] = csv.DictReader(io.StringIO(text))
-    assert (float(found["score"]), float(found["human_overall"])) == (0.1 + 0.2, 10 / 3)
-
-
-def test_card_data_pairs_each_point_with_its_picture() -> None:
-    [card] = card_data([point(EVIL, score=0.12345)], ["/pictures/x/thumbnail"])
-
-    assert card == {
-        "image": "/pictures/x/thumbnail",
-        "caption": EVIL,
-        "score": "0.123",
-        "human": "3.00",
-        "ratings": 2,
-    }
-
-
-def test_counts_when_nothing_is_chosen_shows_dashes() -> None:
-    card = counts_card(counts(captions=0, images=0), model="", model_sha256="")
-
-    assert re.search(r"Model</span><span>—", card)
-    assert re.search(r"Ratings per caption</span><span><b>—", card)
-
-
-def test_scatter_with_one_height_shows_no_scores_that_cannot_be() -> None:
-    low, high = scatter([point(score=0.76, human=4)]).layout.yaxis.range
-    assert 0 < low < 0.76 < high < 1
-    assert scatter([point(score=0.1, human=1), point(score=0.9, human=5)]).layout.yaxis.range is None
+    assert drawn_note(4000, 33_333, 0, metric="specs").startswith("4,000 of 33,333 captions are drawn")

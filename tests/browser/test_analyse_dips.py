@@ -1,0 +1,121 @@
+"""From judged units to a default threshold, in a real browser: figures, slider, promise, two steps."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from annotations.campaigns import create_campaign
+from annotations.items import add_item
+from annotations.scores import save_scores
+from annotations.store import NewRating, save_rating
+from annotations.thresholds import current_threshold
+from specs_core.checkpoints import file_sha256
+
+OpenPage = Callable[..., Page]
+UNITS = ("A red disc.", " A blue square.", " A purple dog.", " A green tree.", " A grey stone.")
+CAPTION = "".join(UNITS)
+
+
+@pytest.fixture
+def judged(rate, tiny_checkpoint: Path) -> str:
+    """Sixty images whose hallucinated units dip, scored by the tiny model; return its SHA-256."""
+    sha256, generator = file_sha256(tiny_checkpoint), np.random.default_rng(0)
+    campaign = create_campaign(rate.engine, f"Dips {secrets.token_hex(3)}")
+    ends = np.cumsum([len(unit) for unit in UNITS]).tolist()
+    spans = [(unit, end - len(unit), end) for unit, end in zip(UNITS, ends, strict=True)]
+    for number in range(60):
+        item = add_item(
+            rate.engine,
+            image_id=rate.image(),
+            caption=CAPTION,
+            units=spans,
+            segmenter_version="test-1",
+            campaign_id=campaign,
+        )
+        false = [False, *(generator.random(4) < 0.3)]
+        deltas = [None, *(generator.normal(0.02, 0.01, 4) - 0.06 * np.array(false[1:])).tolist()]
+        units = [
+            {"text": text, "start": start, "end": end, "tokens": 4, "similarity": 0.2, "delta": delta}
+            for (text, start, end), delta in zip(spans, deltas, strict=True)
+        ]
+        provenance = {"segmenter": "test", "segmenter_version": "test-1", "weights_sha256": sha256}
+        curve = {"score": 0.5, "similarity": 0.2, "provenance": provenance, "units": units}
+        save_scores(
+            rate.engine,
+            item,
+            metric="specs",
+            model="tiny.safetensors",
+            model_sha256=sha256,
+            score=0.5 + number / 1000,
+            similarity=0.2,
+            curve=curve,
+        )
+        rating = NewRating(
+            item_id=item,
+            rater="Ada",
+            answers={"correctness": 3, "thoroughness": 3, "overall": 1 + number % 5},
+            verdicts=tuple("hallucinated" if each else "supported" for each in false),
+            nonce=secrets.token_hex(8),
+            guideline_version="1",
+            application_version="1",
+        )
+        save_rating(rate.engine, rating)
+    return sha256
+
+
+def test_an_admin_makes_the_calibrated_threshold_the_default_and_inspect_starts_there(
+    judged: str, rate, open_rate: OpenPage
+) -> None:
+    page = open_rate()
+    admin = rate.be(page, "admin")
+    page.get_by_role("tab", name="Analyse").click()
+    figures = page.locator("#dips-figures")
+    expect(figures).to_contain_text("AUROC")
+    expect(page.locator("#dips-plot-threshold .main-svg").first).to_be_visible()
+    expect(page.locator("#dips-history")).to_contain_text("has no default yet")
+    page.locator("#dips-threshold input[type=number]").fill("0.15")
+    page.locator("#dips-threshold input[type=number]").press("Enter")
+    expect(figures).to_contain_text("Threshold 0.150")
+    expect(figures).to_contain_text("0 of 240 units flagged")
+    # What a figure is, at the keyboard.
+    page.locator("#dips-figures .an-tip").first.focus()
+    expect(page.get_by_role("tooltip")).to_contain_text("Chance that a hallucinated unit has a lower delta")
+    page.locator("#dips-use").click()
+    expect(figures).not_to_contain_text("Threshold 0.150")
+    page.locator("#dips-make").click()
+    expect(page.locator("#dips-question")).to_contain_text("It is promised that at most 20% of the flags")
+    page.locator("#dips-cancel").click()
+    expect(page.locator("#dips-asking")).to_be_hidden()
+    assert current_threshold(rate.engine, judged) is None
+    page.locator("#dips-make").click()
+    page.locator("#dips-confirm").click()
+    expect(page.locator("#dips-history")).to_contain_text("≤ 0.20 from 30 images")
+    expect(page.locator("#dips-history")).to_contain_text(admin)
+    stored = current_threshold(rate.engine, judged)
+    assert (stored.set_by, stored.n_images) == (admin, 30)
+
+    page.goto("/")
+    expect(page.locator("#threshold-note .lens-host")).to_contain_text(f"calibrated on 30 images by {admin}")
+    assert float(page.locator("#threshold input[type=number]").input_value()) == stored.threshold
+
+    page.get_by_role("tab", name="Analyse").click()
+    page.locator("#dips-withdraw").click()
+    page.locator("#dips-confirm").click()
+    expect(page.locator("#dips-history")).to_contain_text("0, withdrawn")
+    assert current_threshold(rate.engine, judged) is None
+
+
+def test_an_adjudicator_sees_the_figures_and_no_button(judged: str, rate, open_rate: OpenPage) -> None:
+    page = open_rate(width=390)
+    rate.be(page, "adjudicator")
+    page.goto("/?__theme=dark")
+    page.locator(".overflow-menu > button").first.click()
+    page.locator(".overflow-dropdown button", has_text="Analyse").click()
+    expect(page.locator("#dips-figures")).to_contain_text("AUROC")
+    expect(page.locator("#dips-only-admins")).to_be_visible()
+    expect(page.locator("#dips-make")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -198,6 +198,8 @@ def _wire(context: AppContext, fields: _Fields) -> None:
     listing = [fields.campaign, fields.order, fields.against]
     for field in (fields.campaign, fields.order):
         field.input(relist, listing, [fields.listed, fields.told], **options)
+    # Whoever says yes says it to what was asked, so a question about something else goes away.
+    for field in (fields.campaign, fields.order, fields.number):
         field.input(
             lambda: gr.update(visible=False), None, fields.sure, api_visibility="private", queue=False
         )

@@ -1,0 +1,101 @@
+"""What to rate next, in a real browser: an admin draws, an adjudicator only looks, and both can read why."""
+
+import secrets
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from annotations.campaigns import get_campaign
+from annotations.engine import reading
+from annotations.schema import items
+from annotations.scores import save_scores
+from annotations.store import NewRating, save_rating
+
+
+def study(rate) -> str:
+    """Make a campaign of eight scored captions, three of them rated by two people, and return its name."""
+    campaign = rate.campaign(captions=8, asks_verdicts=False)
+    with reading(rate.engine) as connection:
+        query = select(items.c.id).where(items.c.campaign_id == campaign).order_by(items.c.created_at)
+        found = connection.scalars(query).all()
+    for number, item in enumerate(found):
+        save_scores(
+            rate.engine, item, metric="specs", model="m", model_sha256="a" * 64, score=0.3 + number / 20
+        )
+    for number, item in enumerate(found[:3]):
+        for name, more in (("Next Ada", 0), ("Next Ben", 1)):
+            answers = dict.fromkeys(("correctness", "thoroughness", "overall"), 1 + number + more)
+            save_rating(
+                rate.engine,
+                NewRating(
+                    item_id=item,
+                    rater=name,
+                    answers=answers,
+                    verdicts=(),
+                    nonce=secrets.token_hex(8),
+                    guideline_version="1",
+                    application_version="1",
+                ),
+            )
+    return get_campaign(rate.engine, campaign).name
+
+
+def open_analysis(page: Page, campaign: str) -> None:
+    page.get_by_role("tab", name="Analyse").click()
+    expect(page.locator(".an-queue li").first).to_be_visible()
+    if campaign not in page.locator("#analyse-next-list").inner_text():
+        page.locator("#analyse-next-campaign input").click()
+        page.get_by_role("option", name=campaign).click()
+    expect(page.locator("#analyse-next-list")).to_contain_text(f"8 captions of “{campaign}”: 3 rated")
+
+
+def weights(rate, campaign: str) -> list[float]:
+    with reading(rate.engine) as connection:
+        query = select(items.c.weight).where(items.c.campaign_id == get_campaign(rate.engine, campaign).id)
+        return sorted(connection.scalars(query))
+
+
+def test_a_draw_when_an_admin_says_yes_is_written_and_shown_and_a_change_takes_the_question_back(
+    open_rate: Callable[..., Page], rate
+) -> None:
+    campaign = study(rate)
+    page = open_rate()
+    rate.be(page, "admin")
+    open_analysis(page, campaign)
+    number = page.locator("#analyse-next-n input")
+    number.fill("3")
+    page.locator("#analyse-next-ask").click()
+    expect(page.locator("#analyse-next-sure")).to_contain_text(f"Draw 3 captions of “{campaign}” by lot")
+    number.fill("8")
+    expect(page.locator("#analyse-next-yes")).to_be_hidden()
+    assert weights(rate, campaign) == [1.0] * 8
+    page.locator("#analyse-next-ask").click()
+    page.locator("#analyse-next-yes").click()
+    expect(page.locator("#analyse-next-told")).to_contain_text("Drew 8 of 8 captions")
+    expect(page.locator(".an-waits")).to_have_count(8)
+    expect(page.locator("#analyse-next-yes")).to_be_hidden()
+    # Why a caption stands there is told at the keyboard as well.
+    page.locator(".an-queue .an-tip").first.focus()
+    expect(page.locator("#analyse-note")).to_contain_text("one more rating lowers the variance")
+
+
+def test_the_list_when_an_adjudicator_looks_has_nothing_to_draw_with_and_shows_the_largest_gap_first(
+    open_rate: Callable[..., Page], rate
+) -> None:
+    campaign = study(rate)
+    page = open_rate(width=390)
+    rate.be(page, "adjudicator")
+    page.locator("#pages .overflow-menu > button").click()
+    page.locator("#pages .overflow-dropdown").get_by_text("Analyse").click()
+    expect(page.locator(".an-queue li").first).to_be_visible()
+    page.locator("#analyse-next-campaign input").click()
+    page.get_by_role("option", name=campaign).click()
+    expect(page.locator("#analyse-next-list")).to_contain_text(f"8 captions of “{campaign}”")
+    expect(page.locator("#analyse-next-ask")).to_be_hidden()
+    page.get_by_label("where metric and people disagree").click()
+    expect(page.locator(".an-queue li").first).to_contain_text("% of the list apart")
+    expect(page.locator(".an-queue li").last).to_contain_text("nobody disagrees yet")
+    # Intervals of people come after their numbers.
+    expect(page.locator("#analyse-people-body")).to_contain_text("resamples, seed 0")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

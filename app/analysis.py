@@ -135,7 +135,7 @@ def shown_of(readings: Readings, asked: Asked) -> tuple[Shown, Tables]:
 
 def reading_of(shown: Shown, tables: Tables) -> Reading:
     """Return what a part of the page is given."""
-    return Reading(shown.asked, tables.table, tables.units, tables.battles)
+    return Reading(shown.asked, tables.table, tables.units, tables.battles, tables.once)
 
 
 def unscored_items(table: AnalysisTable, model_sha256: str) -> tuple[str, ...]:

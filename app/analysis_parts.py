@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +33,10 @@ class Asked:
     level: str
 
 
+def _make(_key: Hashable, make: Callable[[], Any]) -> Any:
+    return make()
+
+
 @dataclass(frozen=True)
 class Reading:
     """What was read for the page; units and battles are read when a part asks for them, and kept.
@@ -42,12 +46,15 @@ class Reading:
         table: The rated captions.
         units: Reads their units.
         battles: Reads the battles.
+        once: Returns what was worked out of this reading under a key, or makes it; a part that takes long
+            is then worked out once for everybody who looks at the same.
     """
 
     asked: Asked
     table: AnalysisTable
     units: Callable[[], UnitTable]
     battles: Callable[[], BattleTable]
+    once: Callable[[Hashable, Callable[[], Any]], Any] = _make
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ def correlations(
     coefficient: str = "kendall_tau_b",
     level: str = "per_image",
     quick: bool = False,
+    alone: bool = False,
     everything: bool = False,
     n_resamples: int = 2000,
     n_permutations: int = 2000,
@@ -108,6 +109,7 @@ def correlations(
         level: At which, one of `LEVELS`.
         quick: Whether to leave out intervals, tests, pairwise accuracy unless it is what to sort by, and the
             human ceiling of more than `QUICK_ANSWERS` answers: fast enough to answer a click.
+        alone: Whether to leave out all coefficients but the one to sort by.
         everything: Whether every coefficient at every level gets an interval; otherwise the chosen one does.
         n_resamples: Of the intervals; 0 for none.
         n_permutations: Of each test, at most.
@@ -128,7 +130,9 @@ def correlations(
         n_resamples = 0
     drawn = {"n_resamples": n_resamples, "confidence": confidence, "seed": seed}
     human = table.human(question)
-    whole = _tables(table, human, coefficient, level, quick=quick, everything=everything, drawn=drawn)
+    some = (coefficient,) if alone else (coefficient, *MEASURES, "inverse_r_squared") if quick else TIES
+    names = [name for name in TIES if name in some]
+    whole = _tables(table, human, coefficient, level, names, everything=everything, drawn=drawn)
     weighted = bool((table.weights != 1).any())
     rows = tuple(
         MetricRow(
@@ -198,13 +202,12 @@ def _tables(
     human: Floats,
     coefficient: str,
     level: str,
+    names: Sequence[str],
     *,
-    quick: bool,
     everything: bool,
     drawn: dict[str, Any],
 ) -> dict[str, LevelTable]:
     """Compute all values, and the intervals that are asked for."""
-    names = [name for name in TIES if not quick or name in (coefficient, *MEASURES, "inverse_r_squared")]
     if everything:
         return _at_all_levels(table, human, names, (*IMAGE_LEVELS, *SYSTEM_LEVELS), drawn)
     points = _at_all_levels(table, human, names, (*IMAGE_LEVELS, *SYSTEM_LEVELS), {**drawn, "n_resamples": 0})

@@ -155,8 +155,8 @@ const hearForm = () => {
   // Nobody asked for it: the captions were scored with these weights.
   if (told.ask === null) { choice = { ...choice, model: form.chosen.model }; remember(); }
   draw();
-  trigger("intervals", {});
-  trigger("parts", {});
+  // What takes longer is asked for once the picture is painted.
+  setTimeout(() => { if (told.ask === null || told.ask === asking) { trigger("intervals", {}); trigger("parts", {}); } }, 200);
 };
 let opened = 0;
 const openPage = () => {

@@ -91,7 +91,10 @@ def _correlations(shown: Shown, tables: Tables, *, quick: bool) -> Correlations:
     what = {"question": asked.question, "coefficient": asked.coefficient, "level": asked.level}
     return tables.once(
         ("correlations", *what.values(), quick),
-        lambda: correlations(tables.table, **what, quick=quick, n_resamples=N_RESAMPLES, seed=SEED),
+        # The page shows no other coefficient than the chosen one.
+        lambda: correlations(
+            tables.table, **what, quick=quick, alone=True, n_resamples=N_RESAMPLES, seed=SEED
+        ),
     )
 
 

@@ -22,7 +22,9 @@ def build(_context: AppContext) -> Part:
         body = gr.HTML("", elem_id="analyse-battles-body", **plain)
 
     def show(reading: Reading) -> tuple[Any, ...]:
-        part = battle_part(reading.battles(), n_resamples=N_RESAMPLES, seed=SEED)
+        part = reading.once(
+            "battles", lambda: battle_part(reading.battles(), n_resamples=N_RESAMPLES, seed=SEED)
+        )
         return gr.Column(visible=True), battles_line(part) or battles_view(part)
 
     return Part(outputs=[card, body], show=show, blank=(gr.update(visible=False), ""))

@@ -94,11 +94,14 @@ def build(context: AppContext) -> Part:
         units = reading.units()
         weights = reading.table.weights[units.item]
         start = value_of(default)
-        found = calibration(
-            units, rate=RATE, failure=FAILURE, seed=SEED, weights=weights, n_resamples=N_RESAMPLES
+        found = reading.once(
+            "calibration",
+            lambda: calibration(
+                units, rate=RATE, failure=FAILURE, seed=SEED, weights=weights, n_resamples=N_RESAMPLES
+            ),
         )
         kept = _Kept(
-            part=_part(units, weights, start, "left_out", found),
+            part=reading.once(("dips", start), lambda: _part(units, weights, start, "left_out", found)),
             units=units,
             weights=weights,
             calibrated=found,

@@ -15,6 +15,7 @@ from app.views.analysis_lengths import lengths_view
 
 if TYPE_CHECKING:
     from annotations.analysis.lengths import LengthPart
+    from annotations.analysis.table import AnalysisTable
     from annotations.length_effects import Bucket
     from app.context import AppContext
 
@@ -38,15 +39,9 @@ def build(_context: AppContext) -> Part:
         asked, table = reading.asked, reading.table
         if asked.question not in table.answers or not table.metrics:
             return blank
-        short = next((name for name in _SHORT_METRICS if name in table.metrics), _SHORT_METRICS[0])
-        part = length_part(
-            table,
-            question=asked.question,
-            coefficient=asked.coefficient if asked.coefficient in MEASURES else _OTHERWISE,
-            short_metric=short,
-            long_metric=_LONG_METRIC,
-            n_resamples=N_RESAMPLES,
-            seed=SEED,
+        coefficient = asked.coefficient if asked.coefficient in MEASURES else _OTHERWISE
+        part = reading.once(
+            ("lengths", asked.question, coefficient), lambda: _part(table, asked.question, coefficient)
         )
         if not part.n_items:
             return gr.Column(visible=True), gr.Plot(visible=False), _line(part.notices)
@@ -59,6 +54,18 @@ def build(_context: AppContext) -> Part:
 
     blank = (gr.update(visible=False), None, "")
     return Part(outputs=[card, plot, body], show=show, blank=blank)
+
+
+def _part(table: AnalysisTable, question: str, coefficient: str) -> LengthPart:
+    return length_part(
+        table,
+        question=question,
+        coefficient=coefficient,
+        short_metric=next((name for name in _SHORT_METRICS if name in table.metrics), _SHORT_METRICS[0]),
+        long_metric=_LONG_METRIC,
+        n_resamples=N_RESAMPLES,
+        seed=SEED,
+    )
 
 
 def _uncrowded(part: LengthPart, chosen: str) -> list[Bucket]:

@@ -279,8 +279,7 @@ def _fit_pooled(
         sign = np.triu(sign, 1)  # each two once
         place = (of_item[rows, None] * n_folds + of_item[None, later]) * n_bins + turns
         gain += np.bincount(place.ravel(), sign.ravel(), minlength=len(gain))
-    once = gain.reshape(n_folds, n_folds, n_bins)
-    gains = np.cumsum((once + once.transpose(1, 0, 2))[:, :, :-1], axis=2)  # (F, F, T)
+    gains = np.cumsum(gain.reshape(n_folds, n_folds, n_bins)[:, :, :-1], axis=2)  # (F, F, T)
     thresholds = np.zeros((n_folds, n_folds))
     for one in range(n_folds):
         for other in range(n_folds):

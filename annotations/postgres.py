@@ -78,6 +78,10 @@ def create_postgres(url: URL, *, pool_size: int, pool_timeout: float) -> Engine:
             "the driver for PostgreSQL is not installed; run: pip install 'specs-lens[postgres]'"
         ) from error
 
+    # The driver sends the rows of one INSERT one by one and waits for each. As values of one statement, the
+    # fifteen verdicts of a rating are one wait.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if connection.get_execution_options().get("specs_read_only", False):

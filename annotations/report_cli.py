@@ -132,8 +132,10 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
         help="intervals for every coefficient at every level, or for the chosen one alone, which is much "
         "faster (default: for every one up to 6,000 captions)",
     )
-    numbers.add_argument("--resamples", type=int, default=2000, metavar="N", help="default: 2000")
-    numbers.add_argument("--permutations", type=int, default=2000, metavar="N", help="default: 2000")
+    for name, what in (("resamples", "of every interval"), ("permutations", "of every test, at most")):
+        numbers.add_argument(
+            f"--{name}", type=int, metavar="N", help=f"{what} (default: 2000; 1000 above 6,000 captions)"
+        )
     numbers.add_argument("--confidence", type=float, default=0.95, metavar="X", help="default: 0.95")
     numbers.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     numbers.add_argument("--names", action="store_true", help="name the raters; otherwise they are numbered")
@@ -141,23 +143,24 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     # Heavy, and not needed to print help.
-    from annotations.analysis.report import ReportOptions
+    from annotations.analysis.report import ReportOptions, default_draws
 
     targets = _targets(options)
     _check_options(options)
+    tables = _from_store(options) if options.file is None else _from_file(options)
+    default = default_draws(len(tables.table))
     how = ReportOptions(
         metric=options.metric[0] if options.metric else None,
         coefficient=options.coefficient,
         level=options.level,
         threshold=options.threshold,
-        n_resamples=options.resamples,
-        n_permutations=options.permutations,
+        n_resamples=default if options.resamples is None else options.resamples,
+        n_permutations=default if options.permutations is None else options.permutations,
         confidence=options.confidence,
         seed=options.seed,
         everything=options.everything,
         names=options.names,
     )
-    tables = _from_store(options) if options.file is None else _from_file(options)
     question = options.question if options.file is None else options.human[0]
     _write(targets, tables, question, how)
     print(

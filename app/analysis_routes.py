@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 ROLES: Final = ("adjudicator", "admin")
 """Who sees what others have answered: nobody who is still to rate."""
 
-EVERYTHING_UP_TO: Final = 5_000
-"""Captions of which a report has an interval at every coefficient and level; beyond, at the chosen one."""
-
 
 def analysis_router(context: AppContext) -> APIRouter:
     """Return the routes under ``/analysis``, for adjudicators and admins.
@@ -134,7 +131,6 @@ def _made(context: AppContext, shown: Shown, tables: Tables) -> ReportTexts:
         level=asked.level,
         n_resamples=N_RESAMPLES,
         seed=SEED,
-        everything=len(table) <= EVERYTHING_UP_TO,
         at_most=AT_ONCE,
     )
     return make_report(

@@ -98,3 +98,13 @@ class Counted:
     most_per_item: int
     n_ratings: int
     n_blind: int
+
+
+def letters_of(cluster: int | None) -> str:
+    """Name clusters A to Z, then AA and so on."""
+    letters = ""
+    left = cluster or 0
+    while left:
+        left, digit = divmod(left - 1, 26)
+        letters = chr(ord("A") + digit) + letters
+    return letters

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from annotations.analysis.correlation_notices import notices
-from annotations.analysis.correlation_rows import Ceiling, Counted, MetricRow, WilliamsPair
+from annotations.analysis.correlation_rows import Ceiling, Counted, MetricRow, WilliamsPair, letters_of
 from annotations.analysis.table import SENTINELS, AnalysisTable
 from annotations.correlation import Statistic
 from annotations.correlation_levels import (
@@ -32,6 +32,9 @@ from annotations.permutation import MEASURES, Coefficient, TestLevel
 from annotations.resampling import Floats
 from annotations.weighting import effective_n, weighted_pearson_r
 from annotations.williams import williams_test
+
+QUICK_ANSWERS: Final = 20_000
+"""Answers beyond which the human ceiling comes with the intervals."""
 
 MIN_SHARE: Final = 0.5
 """Of the rated items; metrics that have scored fewer are not compared with others."""
@@ -103,8 +106,8 @@ def correlations(
         question: The scale, one of `table.answers`.
         coefficient: What to sort by and to compare, one of `TIES`.
         level: At which, one of `LEVELS`.
-        quick: Whether to leave out intervals, tests, and pairwise accuracy unless it is what to sort by: fast
-            enough to answer a click.
+        quick: Whether to leave out intervals, tests, pairwise accuracy unless it is what to sort by, and the
+            human ceiling of more than `QUICK_ANSWERS` answers: fast enough to answer a click.
         everything: Whether every coefficient at every level gets an interval; otherwise the chosen one does.
         n_resamples: Of the intervals; 0 for none.
         n_permutations: Of each test, at most.
@@ -153,14 +156,14 @@ def correlations(
             table, human, rows, coefficient, level, confidence=confidence, n=n_permutations, seed=seed
         )
     if ranking is not None:
-        rows = tuple(replace(row, cluster=_letter(ranking.clusters.get(row.name))) for row in rows)
+        rows = tuple(replace(row, cluster=letters_of(ranking.clusters.get(row.name))) for row in rows)
     counted = _count(table, question, human)
     part = Correlations(
         question=question,
         coefficient=coefficient,
         level=level,
         rows=tuple(sorted(rows, key=lambda row: _place(row, coefficient))),
-        ceiling=_ceiling(table, question, coefficient, level, drawn),
+        ceiling=_ceiling(table, question, coefficient, level, drawn, quick=quick),
         ranking=ranking,
         no_ranking=no_ranking,
         williams=_williams(table, human, rows, coefficient, level) if not quick else (),
@@ -277,16 +280,6 @@ def _place(row: MetricRow, coefficient: str) -> tuple[bool, float, str]:
     return False, value if coefficient == "inverse_r_squared" else -value, row.name
 
 
-def _letter(cluster: int | None) -> str:
-    """Name clusters A to Z, then AA and so on."""
-    letters = ""
-    left = cluster or 0
-    while left:
-        left, digit = divmod(left - 1, 26)
-        letters = chr(ord("A") + digit) + letters
-    return letters
-
-
 def _compared(coefficient: str, level: str) -> tuple[Coefficient | None, TestLevel | None]:
     """Find what the tests can compare for what the rows are sorted by."""
     name = "pearson_r" if coefficient == "inverse_r_squared" else coefficient
@@ -360,11 +353,15 @@ def _williams(
 
 
 def _ceiling(
-    table: AnalysisTable, question: str, coefficient: str, level: str, drawn: dict[str, Any]
+    table: AnalysisTable, question: str, coefficient: str, level: str, drawn: dict[str, Any], *, quick: bool
 ) -> Ceiling:
     given = table.answers[question]
-    if coefficient not in MEASURES or level not in ("pooled", "per_image", "per_image_zero"):
+    reason = ""
+    if quick and len(given.value) > QUICK_ANSWERS:
+        reason = "it comes with the intervals"
+    elif coefficient not in MEASURES or level not in ("pooled", "per_image", "per_image_zero"):
         reason = f"it is not defined for {coefficient} at the level {level}"
+    if reason:
         return Ceiling(Statistic(math.nan, 0, math.nan, math.nan, reason), 0)
     items = given.item.tolist()
     found = leave_one_out(

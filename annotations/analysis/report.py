@@ -227,6 +227,11 @@ def analysis_report(
     )
 
 
+def default_draws(n_items: int) -> int:
+    """Return how many resamples and permutations are sensible for so many captions."""
+    return 2000 if n_items <= MOST_FOR_EVERYTHING else 1000
+
+
 def _question(table: AnalysisTable, question: str | None) -> str:
     asked = [name for name, given in table.answers.items() if len(given.value)]
     if question is None:

@@ -214,7 +214,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         )
 
     # Gradio hands a handler the request and the event by the types that its arguments are said to have.
-    def ask(
+    def ask_analysis(
         view: str, latest: Turn, request: gr.Request, event: gr.EventData, *filled: object
     ) -> tuple[Any, ...]:
         mine = latest.begin()
@@ -227,7 +227,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         # Somebody who chooses quickly must not be shown the answers in another order.
         return values if latest.is_at(mine) else (gr.skip(),) * len(values)
 
-    def intervals(shown: Shown | None, latest: Turn, request: gr.Request) -> tuple[Any, Any]:
+    def fill_intervals(shown: Shown | None, latest: Turn, request: gr.Request) -> tuple[Any, Any]:
         mine = latest.number
         tables = _tables(context, shown, request)
         if shown is None or tables is None:
@@ -235,7 +235,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         values = analyse_agreement.complete(shown, tables)
         return values if latest.is_at(mine) else (gr.skip(), gr.skip())
 
-    def fill(
+    def fill_parts(
         shown: Shown | None, latest: Turn, request: gr.Request, *filled: object
     ) -> Iterator[tuple[Any, ...]]:
         mine = latest.number
@@ -252,7 +252,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
             values[place] = found
             yield tuple(value for each_found in values for value in each_found)
 
-    def redraw(shown: Shown | None, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
+    def redraw_points(shown: Shown | None, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
         tables = _tables(context, shown, request)
         view = event._data.get("view") if isinstance(event._data, dict) else None
         if shown is None or tables is None or view not in analyse_scatter.VIEWS:
@@ -279,7 +279,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         "trigger_mode": "multiple",
     }
     frame.form.ask(
-        ask,
+        ask_analysis,
         [frame.scatter.view, turn, *keys],
         [*frame.outputs, *notes],
         concurrency_id="analyse",
@@ -287,7 +287,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         **quiet,
     )
     frame.form.intervals(
-        intervals,
+        fill_intervals,
         [frame.shown, turn],
         [frame.counts, frame.agreement],
         concurrency_id="analyse-later",
@@ -295,7 +295,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         **quiet,
     )
     frame.form.parts(
-        fill,
+        fill_parts,
         [frame.shown, turn, *keys],
         [component for each in mounted for component in (each.filled, each.note, *each.part.outputs)],
         concurrency_id="analyse-later",
@@ -303,7 +303,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         **quiet,
     )
     frame.scatter.card.view(
-        redraw,
+        redraw_points,
         frame.shown,
         [frame.scatter.view, *frame.scatter.outputs],
         concurrency_id="analyse",

@@ -53,6 +53,8 @@ def build(_context: AppContext) -> Part:
         figure = length_lines(
             _uncrowded(part, asked.metric), coefficient=part.coefficient, chosen=asked.metric
         )
+        # Slanted, the three lines of a label cannot be read.
+        figure.update_xaxes(tickangle=0, tickfont={"size": 10})
         return gr.Column(visible=True), gr.Plot(value=figure, visible=bool(part.buckets)), lengths_view(part)
 
     blank = (gr.update(visible=False), None, "")

@@ -144,10 +144,10 @@ def _row(row: AgreementRow, axis: Axis, chosen: str, is_complete: bool) -> str:
         shown = f'<span class="an-aside">{html.escape(name)}</span>'
     kinds = f"an-{row.kind}" + (" an-chosen" if row.metric == chosen else "")
     told = f"{row.told} {_missing(row)}".strip()
-    if not is_complete and not math.isnan(row.value) and row.kind != "ceiling":
-        between = '<span class="an-computing">…</span>'
-    else:
-        between = interval(row.low, row.high)
+    # What is not worked out yet is not said to be missing; the ceiling of many ratings comes as a whole.
+    waits = not is_complete and (row.kind == "ceiling" or not math.isnan(row.value))
+    between = '<span class="an-computing">…</span>' if waits else interval(row.low, row.high)
+    value = "…" if waits and math.isnan(row.value) else signed(row.value)
     group = row.group or ("—" if is_complete else "…")
     if row.kind != "metric":
         group = row.kind
@@ -159,7 +159,7 @@ def _row(row: AgreementRow, axis: Axis, chosen: str, is_complete: bool) -> str:
     )
     return (
         f'<tr class="{kinds}"><th scope="row">{head}</th>'
-        f'<td class="an-n"><b{tip(told)}>{signed(row.value)}</b></td>'
+        f'<td class="an-n"><b{tip(told)}>{value}</b></td>'
         f'<td class="an-n an-between">{between}</td>'
         f'<td class="an-bar">{interval_bar(row.value, row.low, row.high, axis)}</td>'
         f'<td class="an-n">{row.n:,}</td><td class="an-group">{html.escape(group)}</td></tr>'

@@ -170,15 +170,20 @@ def test_a_coefficient_at_a_level_by_itself_is_that_of_the_whole_table(level):
 
 
 def test_metrics_together_are_each_as_by_itself_whatever_they_have_not_scored():
-    human, metric, image, system = world(15, 4)
+    shuffled = np.random.default_rng(0).permutation(60)
+    human, metric, image, system = (np.array(column)[shuffled] for column in world(15, 4))
     gaps = metric.copy()
-    gaps[[0, 1, 2, 3, 9]] = math.nan  # the first image, and so all images get other numbers
+    # A whole image, and the captions by which others come first: images get other numbers.
+    gaps[(image == image[0]) | (np.arange(60) < 5)] = math.nan
     metrics = {"metric": metric, "gaps": gaps, "turned": -metric}
     given = {"groups": image, "systems": system, "n_resamples": 40, "seed": 1}
     together = correlate_metrics(human, metrics, **given)
     for name, scores in metrics.items():
         assert repr(together[name]) == repr(correlate_levels(human, scores, **given))
-    assert (together["gaps"].n_images, together["gaps"].n_missing) == (14, 5)
+    assert (together["gaps"].n_images, together["metric"].n_images) == (14, 15)
+    kept = ~np.isnan(gaps)
+    given |= {"groups": image[kept], "systems": system[kept]}
+    assert repr(together["gaps"].values) == repr(correlate_levels(human[kept], gaps[kept], **given).values)
 
 
 @pytest.mark.parametrize(

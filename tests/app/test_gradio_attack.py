@@ -142,3 +142,37 @@ def test_endpoint_called_by_its_name_sends_nothing_of_an_item(
 def test_files_of_the_data_folder_are_not_handed_out(caller: TestClient, context: AppContext) -> None:
     for path in (context.settings.data / "specs.sqlite3", Path("/etc/passwd")):
         assert caller.get(f"/gradio_api/file={path}").status_code in (403, 404)
+
+
+def events_named(client: TestClient, *names: str) -> list[dict[str, Any]]:
+    """Return calls of events by their names, with nothing in them."""
+    return [
+        {"fn_index": event["id"], "data": [None] * len(event["inputs"]), "event_data": {}}
+        for event in client.get("/config").json()["dependencies"]
+        if event["api_name"] in names
+    ]
+
+
+def test_analysis_asked_for_directly_is_refused_to_whoever_may_not_see_it(
+    caller: TestClient, item: str
+) -> None:
+    for name in ("ask_analysis", "fill_intervals", "fill_parts", "redraw_points", "score_rest"):
+        [call, *_] = events_named(caller, name)
+        said = said_by(caller, [call])
+        assert "process_completed" in said, name
+        assert "sign in with your code" in said or "this is for the role" in said.lower(), name
+        assert [word for word in SECRETS if word in said] == []
+
+
+def test_analysis_asked_for_directly_is_told_to_an_adjudicator(
+    client: TestClient, context: AppContext, item: str
+) -> None:
+    client.cookies.clear()
+    code = invite(context.engine, "Judge", role="adjudicator")
+    assert client.post("/session", json={"code": code}).status_code == 200
+
+    said = said_by(client, events_named(client, "ask_analysis"))
+
+    # Otherwise the refusals above would say nothing.
+    assert CAPTION in said
+    assert "Ada Lovelace" in said

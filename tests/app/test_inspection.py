@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from annotations.analysis.reading import database_stamp
 from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.images import get_image
 from annotations.items import get_item
-from annotations.scores import count, load_curve
+from annotations.scores import load_curve
 from app.context import AppContext
 from app.inspection import Inspection, checked_caption, inspect_caption, store_item
 from app.picture_input import PictureInput
@@ -157,14 +158,14 @@ def test_inspect_caption_of_a_bad_image_gives_one_sentence(
 ) -> None:
     path = tmp_path / "upload.png"
     path.write_bytes(BAD[kind]())
-    before = count(context.engine)
+    before = database_stamp(context.engine)
     with pytest.raises(ImageError) as caught:
         inspect_it(context, path)
     sentence = str(caught.value)
     assert sentence.endswith(".")
     assert "\n" not in sentence
     assert str(tmp_path) not in sentence
-    assert count(context.engine) == before
+    assert database_stamp(context.engine) == before
 
 
 @pytest.mark.parametrize("kind", ODD)
@@ -220,10 +221,10 @@ def test_store_item_of_an_image_that_has_gone_changes_nothing(
     path.write_bytes(drawn_image.read_bytes())
     shown = inspect_it(context, path, "A picture that is about to go.")
     path.unlink()
-    before = count(context.engine)
+    before = database_stamp(context.engine)
     with pytest.raises(SpecsError, match="cannot be read"):
         store_item(context, shown, campaign_id=INSPECT_CAMPAIGN)
-    assert count(context.engine) == before
+    assert database_stamp(context.engine) == before
 
 
 # ---------------------------------------------------------------- errors on the page

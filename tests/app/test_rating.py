@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import update
 
+from annotations.analysis.reading import read_table
 from annotations.assignment import next_item
 from annotations.campaign_tables import INSPECT_CAMPAIGN
 from annotations.campaigns import create_campaign, pause_campaign
@@ -22,7 +23,7 @@ from annotations.questions import Question
 from annotations.reveals import record_reveal, revealed_at
 from annotations.revisions import ratings
 from annotations.schema import items
-from annotations.scores import save_scores, scores_and_ratings
+from annotations.scores import save_scores
 from app import rating
 from app.answers import FormError
 from app.context import AppContext
@@ -231,10 +232,15 @@ def test_reveal_when_the_rating_is_in_computes_the_curve_stores_the_score_and_sa
     assert view["similarity"] == pytest.approx([0.3, 0.2], abs=1e-6)
     assert view["dip"] == [False, True]
     assert view["delta"][0] is None
-    [row] = scores_and_ratings(context.engine)
-    assert (row.item_id, row.model, row.score, row.answers["overall"]) == (item, "stand-in", view["score"], 3)
+    table = read_table(context.engine)
+    assert (table.items, table.model.model, table.metrics["specs"].tolist()) == (
+        (item,),
+        "stand-in",
+        [view["score"]],
+    )
+    assert table.human("overall").tolist() == [3]
     # The rating itself was blind: the curve came after it.
-    assert row.revealed == 0
+    assert (table.n_ratings, table.n_blind) == (1, 1)
     assert revealed_at(context.engine, "r-07", item) is not None
 
 

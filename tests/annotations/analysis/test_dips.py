@@ -1,5 +1,6 @@
 """The part on dips: hand-worked figures, the same intervals as the plain detector, thinning, calibration."""
 
+import itertools
 import json
 import math
 
@@ -314,3 +315,21 @@ def test_grid_with_further_marks_has_the_same_intervals_at_the_others():
     assert marked.grid.at(0.0222222).threshold == 0.0222222
     assert 0.0111 not in marked.grid.threshold
     assert marked.grid.at(0.02).precision == part.grid.at(0.02).precision
+
+
+def test_every_stretch_of_a_thinned_sweep_keeps_its_first_point_and_its_extremes():
+    generator = np.random.default_rng(3)
+    delta = generator.normal(0, 0.03, 8_000)
+    whole = sweep_thresholds(delta, (generator.random(8_000) < 0.4).astype(float))
+    few = thinned(whole)
+    kept = np.isin(whole.threshold, few.threshold)
+    edges = np.linspace(whole.threshold[0], whole.threshold[-1], 61)
+    for high, low in itertools.pairwise(edges.tolist()):
+        inside = (whole.threshold <= high) & (whole.threshold > low) & (whole.n_flagged > 0)
+        if not inside.any():
+            continue
+        assert kept[np.flatnonzero(inside)[0]] or not whole.n_flagged[np.flatnonzero(inside)[0] - 1]
+        for best in (np.max, np.min):
+            assert best(few.precision[np.isin(few.threshold, whole.threshold[inside])]) == best(
+                whole.precision[inside]
+            )

@@ -47,6 +47,8 @@ def test_lines_over_the_threshold_show_the_figures_of_that_threshold(part, thres
     assert step_at(trace(figure, "precision"), threshold) == pytest.approx(found.precision.value, abs=0.02)
     assert step_at(trace(figure, "recall"), threshold) == pytest.approx(found.recall.value, abs=0.02)
     assert trace(figure, "recall").x[-1] == 0.0
+    # From a stricter threshold on the left-hand value holds, down to the next threshold.
+    assert trace(figure, "recall").line.shape == "vh"
 
 
 def test_bands_hold_the_intervals_of_the_grid(part):

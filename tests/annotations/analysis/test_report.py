@@ -13,6 +13,7 @@ from annotations.analysis.report import (
     Origin,
     ReportOptions,
     analysis_report,
+    default_draws,
     limits_of,
 )
 from annotations.errors import InvalidScoresError
@@ -126,5 +127,7 @@ def test_report_when_there_are_many_captions_has_the_chosen_intervals_alone_unle
     monkeypatch.setattr("annotations.analysis.report.MOST_FOR_EVERYTHING", 79)
     assert report_of(study()).options.everything is False
     assert report_of(study(), options=replace(QUICK, everything=True)).options.everything is True
+    assert default_draws(80) == 1000
     monkeypatch.setattr("annotations.analysis.report.MOST_FOR_EVERYTHING", 80)
+    assert default_draws(80) == 2000
     assert report_of(study()).options.everything is True

@@ -168,3 +168,10 @@ def test_rows_of_unequal_weights_tell_the_weighted_value(make_table: TableMaker)
     found = correlations(make_table(80, weights=weights), question="overall", level="pooled", quick=True)
 
     assert "pearson_r weighted for the pool" in agreement_rows(found)[0].told
+
+
+def test_ceiling_that_comes_later_is_a_place_and_no_dash() -> None:
+    waiting = row("", kind="ceiling", value=math.nan, low=math.nan, high=math.nan, note="it comes later")
+
+    assert ">…</b>" in table(waiting, is_complete=False)
+    assert ">—</b>" in table(waiting)

@@ -227,9 +227,9 @@ def test_metric_and_view_of_the_plot_can_be_changed(analyse: Callable[..., Page]
     expect(page.locator("#analyse-plot .ytitle")).to_have_text("BLEU-4")
     expect(page.locator("#analyse-metric")).to_have_value("bleu_4")
 
-    page.get_by_text("Residuals", exact=True).click()
+    page.get_by_role("radio", name="Residuals").check()
     expect(page.locator("#analyse-plot .ytitle")).to_have_text("residual of BLEU-4")
-    page.get_by_text("Histograms", exact=True).click()
+    page.get_by_role("radio", name="Histograms").check()
     expect(page.locator("#analyse-plot-2 .barlayer .point").first).to_be_visible()
     expect(page.locator("#analyse-card-body")).to_be_hidden()
 

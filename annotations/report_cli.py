@@ -143,12 +143,19 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     # Heavy, and not needed to print help.
-    from annotations.analysis.report import ReportOptions, default_draws
+    from annotations.analysis.report import MOST_FOR_EVERYTHING, ReportOptions, default_draws
 
     targets = _targets(options)
     _check_options(options)
     tables = _from_store(options) if options.file is None else _from_file(options)
-    default = default_draws(len(tables.table))
+    n_items = len(tables.table)
+    default = default_draws(n_items)
+    if n_items > MOST_FOR_EVERYTHING:
+        print(
+            f"specs-ratings: {n_items:,} captions take minutes, the correlations most of them; a smaller "
+            "number after --resamples takes less",
+            file=sys.stderr,
+        )
     how = ReportOptions(
         metric=options.metric[0] if options.metric else None,
         coefficient=options.coefficient,

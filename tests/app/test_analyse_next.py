@@ -9,9 +9,10 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from small_study import no_battles, no_units, study
+from small_study import study
 from sqlalchemy import select
 
+from annotations.analysis.report import NO_BATTLES, NO_UNITS
 from annotations.analysis.table import Choice
 from annotations.audit import audit_log
 from annotations.campaigns import create_campaign
@@ -84,7 +85,7 @@ def asked(**changes: Any) -> Asked:
 
 
 def read(**changes: Any) -> Reading:
-    return Reading(asked(**changes), study(), no_units, no_battles)
+    return Reading(asked(**changes), study(), lambda: NO_UNITS, lambda: NO_BATTLES)
 
 
 def shown(part: Part, **changes: Any) -> dict[str, Any]:

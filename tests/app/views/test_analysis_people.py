@@ -5,9 +5,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from small_study import HOSTILE, no_battles, no_units, study, study_battles, study_units
+from small_study import HOSTILE, study, study_battles, study_units
 
 from annotations.analysis.people import PeopleReport, people_report
+from annotations.analysis.report import NO_BATTLES, NO_UNITS
 from app.views.analysis_cells import cell, interval_bar, interval_text, signed, tip
 from app.views.analysis_people import people_view
 
@@ -66,7 +67,7 @@ def test_one_person_alone_when_shown_is_told_what_to_do_next() -> None:
     first = given.rater == 0
     alone = replace(given, item=given.item[first], value=given.value[first], rater=given.rater[first])
     table = replace(table, answers={"overall": alone})
-    shown = people_view(people_report(table, no_units(), no_battles()), question="overall")
+    shown = people_view(people_report(table, NO_UNITS, NO_BATTLES), question="overall")
     assert "People cannot be compared yet" in shown
     assert "One rater gave all ratings: agreement needs two raters on the same items." in shown
     assert "Invite a second person" in shown
@@ -75,7 +76,7 @@ def test_one_person_alone_when_shown_is_told_what_to_do_next() -> None:
 
 def test_a_number_that_is_not_defined_when_shown_is_a_dash_with_its_reason(report: PeopleReport) -> None:
     table = study()
-    shown = people_view(people_report(table, no_units(), no_battles(), n_resamples=0), question="overall")
+    shown = people_view(people_report(table, NO_UNITS, NO_BATTLES, n_resamples=0), question="overall")
     assert "Nobody has done two tasks on the same captions yet" in shown
     row = report.ceilings[0]
     empty = replace(row.ceiling.human_ceiling, value=math.nan, note="none of the 3 raters has a value")

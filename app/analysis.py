@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from annotations.analysis.table import AnalysisTable, BattleTable, Choice, UnitTable
 
-_READINGS: Final = 4
+_READINGS: Final = 3
 _RESULTS: Final = 24
 _Value = TypeVar("_Value")
 

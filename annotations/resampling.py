@@ -99,8 +99,9 @@ def percentile_interval(
         otherwise: What is the matter with resamples that have no value, for the note.
 
     Returns:
-        Low, high, and a note. Both ends are NaN, and the note says why, on one image, without resamples, and
-        where more than half of the resamples have no value. The note also counts those where they are fewer.
+        Low, high, and a note. Both ends are NaN, and the note says why, on one image, without resamples,
+        where more than half of the resamples have no value, and where all have the same. The note also counts
+        those without a value where they are fewer.
     """
     if n_groups < 2:
         return math.nan, math.nan, "all items are of one image: no interval over images"
@@ -112,6 +113,10 @@ def percentile_interval(
         note = f"{len(defined):,} of {len(values):,} resamples have a value; in the others {otherwise}"
     if len(defined) < MIN_DEFINED * len(values):
         return math.nan, math.nan, f"no interval: only {note}"
+    if defined.min() == defined.max():
+        # Such as a share of 0: an interval from 0 to 0 would promise that it never happens.
+        same = "every resample has the same value, which says nothing of how far off it may be"
+        return math.nan, math.nan, f"{note}; no interval: {same}" if note else f"no interval: {same}"
     tail = (1 - confidence) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high), note

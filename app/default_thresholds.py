@@ -48,15 +48,18 @@ def value_of(default: ModelThreshold | None) -> float:
 
 
 def origin(default: ModelThreshold | None) -> str:
-    """Return one sentence or two on where a default comes from, "" for a model without one."""
+    """Return one sentence or two on where a default comes from, "" for a model without one.
+
+    Who set it is told on Analyse; here every visitor reads.
+    """
     if default is None:
         return ""
     promise, day = default.promise, default.set_at[:10]
     start = f"Default of this model: {shown(default.threshold)}"
     if promise is None:
-        return f"{start}, set by {default.set_by} on {day}; nothing is promised of it. 0 shows every fall."
+        return f"{start}, set on {day}; nothing is promised of it. 0 shows every fall."
     return (
-        f"{start}, calibrated on {default.n_images:,} images by {default.set_by} on {day}; at most "
+        f"{start}, calibrated on {default.n_images:,} images on {day}; at most "
         f"{promise.rate:.0%} of flags wrong is promised on images like those. 0 shows every fall."
     )
 

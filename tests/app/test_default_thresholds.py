@@ -72,7 +72,7 @@ def test_sentence_says_what_is_promised_who_set_it_and_how_to_go_back(
     make_default(context, sha256, 0.0312345)
     default = default_of(context, sha256)
     assert origin(default) == (
-        f"Default of this model: 0.031, calibrated on 120 images by ada on {default.set_at[:10]}; at most "
+        f"Default of this model: 0.031, calibrated on 120 images on {default.set_at[:10]}; at most "
         "20% of flags wrong is promised on images like those. 0 shows every fall."
     )
     assert "nothing is promised of it" in origin(replace(default, promise=None))

@@ -46,7 +46,7 @@ def test_slider_starts_at_the_default_and_says_where_it_comes_from(
 ) -> None:
     page = open_page()
     note = page.locator("#threshold-note .lens-host")
-    expect(note).to_contain_text("Default of this model: 0.031, calibrated on 120 images by ada on 20")
+    expect(note).to_contain_text("Default of this model: 0.031, calibrated on 120 images on 20")
     expect(note).to_contain_text("at most 20% of flags wrong is promised on images like those")
     assert value(page) == default
     page.locator("#examples [data-example='2']").click()

@@ -86,7 +86,7 @@ def test_pictures_that_do_not_exist_are_not_found(server: str, image_id: str) ->
 def test_event_that_names_a_file_of_the_server_is_refused(server: str, tmp_path: Path, place: int) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("for nobody's eyes")
-    data: list[object] = [None, "A red car.", "default", "dependency", 0, None]
+    data: list[object] = [None, "A red car.", "default", "dependency", 0, False, None]
     data[place] = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
 
     answer = send_event(server, "score", data)
@@ -98,9 +98,9 @@ def test_event_that_names_a_file_of_the_server_is_refused(server: str, tmp_path:
 @pytest.mark.parametrize(
     "data",
     [
-        ["text", "A red car.", "scenes", "dependency", 0, None],
-        [{"path": 5}, "A red car.", "scenes", "dependency", 0, None],
-        [None, "A red car.", "scenes", "dependency", None, None],
+        ["text", "A red car.", "scenes", "dependency", 0, False, None],
+        [{"path": 5}, "A red car.", "scenes", "dependency", 0, False, None],
+        [None, "A red car.", "scenes", "dependency", None, False, None],
         [None, "A red car."],
     ],
 )
@@ -112,9 +112,9 @@ def test_event_with_data_of_other_types_is_answered_with_one_sentence(server: st
 
 def test_event_with_a_list_for_the_model_is_answered_with_one_sentence(server: str) -> None:
     assert "There is no model" in send_event(
-        server, "score", [None, "A red car.", ["scenes"], "dependency", 0, None]
+        server, "score", [None, "A red car.", ["scenes"], "dependency", 0, False, None]
     )
-    assert "There is no model" in send_event(server, "tell_model", [["scenes"]])
+    assert "There is no model" in send_event(server, "tell_model", [["scenes"], False])
 
 
 def test_server_does_not_fetch_addresses_for_a_visitor(server: str) -> None:

@@ -1,14 +1,14 @@
 """From judged units to a default threshold, in a real browser: figures, slider, promise, two steps."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from annotations.campaigns import create_campaign
+from annotations.campaigns import create_campaign, delete_campaign
 from annotations.items import add_item
 from annotations.scores import save_scores
 from annotations.store import NewRating, save_rating
@@ -21,8 +21,8 @@ CAPTION = "".join(UNITS)
 
 
 @pytest.fixture
-def judged(rate, tiny_checkpoint: Path) -> str:
-    """Sixty images whose hallucinated units dip, scored by the tiny model; return its SHA-256."""
+def judged(rate, tiny_checkpoint: Path) -> Iterator[tuple[str, str]]:
+    """Sixty images whose hallucinated units dip, scored by the tiny model: its SHA-256, their campaign."""
     sha256, generator = file_sha256(tiny_checkpoint), np.random.default_rng(0)
     campaign = create_campaign(rate.engine, f"Dips {secrets.token_hex(3)}")
     ends = np.cumsum([len(unit) for unit in UNITS]).tolist()
@@ -64,14 +64,18 @@ def judged(rate, tiny_checkpoint: Path) -> str:
             application_version="1",
         )
         save_rating(rate.engine, rating)
-    return sha256
+    yield sha256, campaign
+    # Other files' tests look at everything that is there.
+    delete_campaign(rate.engine, campaign)
 
 
 def test_an_admin_makes_the_calibrated_threshold_the_default_and_inspect_starts_there(
-    judged: str, rate, open_rate: OpenPage
+    judged: tuple[str, str], rate, open_rate: OpenPage
 ) -> None:
+    sha256, campaign = judged
     page = open_rate()
     admin = rate.be(page, "admin")
+    page.goto(f"/?analyse=campaigns%3D{campaign}")
     page.get_by_role("tab", name="Analyse").click()
     figures = page.locator("#dips-figures")
     expect(figures).to_contain_text("AUROC")
@@ -90,15 +94,15 @@ def test_an_admin_makes_the_calibrated_threshold_the_default_and_inspect_starts_
     expect(page.locator("#dips-question")).to_contain_text("It is promised that at most 20% of the flags")
     page.locator("#dips-cancel").click()
     expect(page.locator("#dips-asking")).to_be_hidden()
-    assert current_threshold(rate.engine, judged) is None
+    assert current_threshold(rate.engine, sha256) is None
     page.locator("#dips-make").click()
     page.locator("#dips-confirm").click()
     expect(page.locator("#dips-history")).to_contain_text("≤ 0.20 from 30 images")
     expect(page.locator("#dips-history")).to_contain_text(admin)
-    stored = current_threshold(rate.engine, judged)
+    stored = current_threshold(rate.engine, sha256)
     assert (stored.set_by, stored.n_images) == (admin, 30)
 
-    page.goto("/")
+    page.goto(f"/?analyse=campaigns%3D{campaign}")
     expect(page.locator("#threshold-note .lens-host")).to_contain_text("calibrated on 30 images on 20")
     assert float(page.locator("#threshold input[type=number]").input_value()) == stored.threshold
 
@@ -106,13 +110,15 @@ def test_an_admin_makes_the_calibrated_threshold_the_default_and_inspect_starts_
     page.locator("#dips-withdraw").click()
     page.locator("#dips-confirm").click()
     expect(page.locator("#dips-history")).to_contain_text("0, withdrawn")
-    assert current_threshold(rate.engine, judged) is None
+    assert current_threshold(rate.engine, sha256) is None
 
 
-def test_an_adjudicator_sees_the_figures_and_no_button(judged: str, rate, open_rate: OpenPage) -> None:
+def test_an_adjudicator_sees_the_figures_and_no_button(
+    judged: tuple[str, str], rate, open_rate: OpenPage
+) -> None:
     page = open_rate(width=390)
     rate.be(page, "adjudicator")
-    page.goto("/?__theme=dark")
+    page.goto(f"/?__theme=dark&analyse=campaigns%3D{judged[1]}")
     page.locator(".overflow-menu > button").first.click()
     page.locator(".overflow-dropdown button", has_text="Analyse").click()
     expect(page.locator("#dips-figures")).to_contain_text("AUROC")

@@ -82,8 +82,8 @@ def read_battles(
     }
     for reason, falls in lengths_outside(lengths, choice).items():
         outside[reason] = falls[first] | falls[second]
-    kept, _ = drop(np.ones(len(battles), dtype=np.bool_), outside)
-    is_in, _ = apply_choice(rated, choice, kept[rated.item])
+    is_left, _ = drop(np.ones(len(battles), dtype=np.bool_), outside)
+    is_in, _ = apply_choice(rated, choice, is_left[rated.item])
     said = {name: np.full(len(rated.item), -1) for name in ("winner", "both_poor")}
     for number, name in enumerate(given.questions):
         if name in said:

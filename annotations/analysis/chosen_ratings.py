@@ -69,9 +69,14 @@ def read_ratings(connection: Connection, places: Mapping[str, int], given: Revis
     counts[order[is_last]] = True
     rows = np.flatnonzero(counts & ~given.is_withdrawn & (item >= 0))
     return RatingRows(
-        *(rows, [given.ids[row] for row in rows.tolist()]),
-        *(item[rows], rater[rows], given.day[rows], given.is_revealed[rows]),
-        *(people, [names[rater_id] for rater_id in people]),
+        row=rows,
+        revisions=[given.ids[row] for row in rows.tolist()],
+        item=item[rows],
+        rater=rater[rows],
+        day=given.day[rows],
+        is_revealed=given.is_revealed[rows],
+        raters=people,
+        names=[names[rater_id] for rater_id in people],
     )
 
 

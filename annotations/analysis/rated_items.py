@@ -149,7 +149,10 @@ def read_items(connection: Connection, wanted: ColumnElement[bool]) -> ItemRows:
             wanted,
         )
     )
-    *texts, weights = map(tuple, read_columns(connection, query))
+    added, ids, images, captions, systems, campaign_ids, names, weights = map(
+        tuple, read_columns(connection, query)
+    )
+    texts = (added, ids, images, captions, systems, campaign_ids, names)
     rows = ItemRows(*texts, np.array(weights, dtype=np.float64))
     return rows.only(rows.order())
 

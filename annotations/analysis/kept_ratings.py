@@ -79,13 +79,20 @@ class RevisionRows:
             question=question[new.question],
             revision=new.revision + len(self.ids),
         )
-        columns = ("item", "rater", "number", "day", "is_withdrawn", "is_revealed")
-        columns += ("revision", "question", "value", "low", "high")
-        joined: dict[str, Any] = {
-            name: np.concatenate([getattr(self, name), getattr(renumbered, name)]) for name in columns
+        of_revisions = ("item", "rater", "number", "day", "is_withdrawn", "is_revealed")
+        of_answers = ("revision", "question", "value", "low", "high")
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(renumbered, name)])
+            for name in (*of_revisions, *of_answers)
         }
-        names = {"items": items, "raters": raters, "questions": questions}
-        return RevisionRows(ids=self.ids + new.ids, receipts=new.receipts, **names, **joined)
+        return RevisionRows(
+            ids=self.ids + new.ids,
+            items=items,
+            raters=raters,
+            questions=questions,
+            receipts=new.receipts,
+            **columns,
+        )
 
 
 class KeptRatings:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 
 from annotations.analysis.options import Options, read_options
-from annotations.analysis.reading import database_stamp, read_battles, read_table, read_units
+from annotations.analysis.reading import KeptRows, database_stamp, read_battles, read_table, read_units
 from app.analysis_choice import DEFAULT_METRIC, DEFAULT_QUESTION
 from app.analysis_parts import Asked, Reading
 from app.kept import Kept
@@ -70,6 +70,7 @@ class Readings:
         self._engine = engine
         self._kept = Kept(_READINGS)
         self._options = Kept(1)
+        self._rows = KeptRows()
 
     def stamp(self) -> tuple[Any, ...]:
         """Return what changes whenever the database does.
@@ -103,12 +104,12 @@ class Readings:
         return self._kept.once((choice, stamp), lambda: self._read(choice))
 
     def _read(self, choice: Choice) -> Tables:
-        table = read_table(self._engine, choice)
-        later = Kept(2)
+        table = read_table(self._engine, choice, self._rows)
+        later, ratings = Kept(2), self._rows.ratings
         return Tables(
             table,
-            units=lambda: later.once("units", lambda: read_units(self._engine, table, choice)),
-            battles=lambda: later.once("battles", lambda: read_battles(self._engine, table, choice)),
+            units=lambda: later.once("units", lambda: read_units(self._engine, table, choice, ratings)),
+            battles=lambda: later.once("battles", lambda: read_battles(self._engine, table, choice, ratings)),
         )
 
 

@@ -150,7 +150,9 @@ def trusted_proxies(settings: Settings) -> list[str]:
 
 
 def _warm_up(context: AppContext) -> None:
-    """Load the default model and the parser, so that the first score need not wait for them."""
+    """Load the model and the parser and read the ratings, so that nobody need wait for them."""
+    from annotations.errors import AnnotationError
+    from app.pages.analyse_warm_up import warm_up
     from specs_core.errors import SpecsError
     from specs_core.segmentation import segment
 
@@ -160,6 +162,10 @@ def _warm_up(context: AppContext) -> None:
         segment("A red car stands in the middle.")
     except SpecsError as error:
         _LOG.warning("the default model is not ready yet: %s", error)
+    try:
+        warm_up(context)
+    except AnnotationError as error:
+        _LOG.warning("the ratings cannot be read for the Analyse page yet: %s", error)
 
 
 def _first_admin_text(code: str, database: str) -> str:

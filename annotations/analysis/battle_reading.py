@@ -6,9 +6,11 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Select, select, union
 
 from annotations.analysis.chosen_ratings import Flags, apply_choice, drop, read_ratings
+from annotations.analysis.kept_ratings import KeptRatings
 from annotations.analysis.metric_columns import (
     chosen_weights,
     metric_columns,
+    random_score,
     read_scores,
     weights_to_choose,
 )
@@ -33,7 +35,9 @@ class _Battle(NamedTuple):
     campaign_id: str
 
 
-def read_battles(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTHING) -> BattleTable:
+def read_battles(
+    engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTHING, kept: KeptRatings | None = None
+) -> BattleTable:
     """Read what people said of battles that are not deleted, with the scores of both captions.
 
     Only a battle both of whose captions are from a chosen system and of a chosen length goes in.
@@ -44,6 +48,7 @@ def read_battles(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTH
             caption is rated by itself, they are chosen in the same way among those that have scored captions
             of battles.
         choice: The one that it was read with.
+        kept: The ratings of this database that were read before; None reads all.
 
     Returns:
         The answers, those to the battle that was added first at the beginning.
@@ -54,8 +59,10 @@ def read_battles(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTH
     """
     with reading(engine) as connection:
         battles = _read(connection)
-        rated = read_ratings(connection, {one.id: number for number, one in enumerate(battles)})
-        given = read_answers(connection, rated)
+        everything = (kept or KeptRatings()).read(connection)
+        places = {one.id: number for number, one in enumerate(battles)}
+        rated = read_ratings(connection, places, everything)
+        given = read_answers(connection, rated, everything)
         captions = list(dict.fromkeys(item_id for one in battles for item_id in (one.first, one.second)))
         places = {item_id: number for number, item_id in enumerate(captions)}
         scored = read_scores(connection, places, _captions())
@@ -75,8 +82,8 @@ def read_battles(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTH
     }
     for reason, falls in lengths_outside(lengths, choice).items():
         outside[reason] = falls[first] | falls[second]
-    kept, _ = drop(np.ones(len(battles), dtype=np.bool_), outside)
-    is_in, _ = apply_choice(rated, choice, kept[rated.item])
+    is_left, _ = drop(np.ones(len(battles), dtype=np.bool_), outside)
+    is_in, _ = apply_choice(rated, choice, is_left[rated.item])
     said = {name: np.full(len(rated.item), -1) for name in ("winner", "both_poor")}
     for number, name in enumerate(given.questions):
         if name in said:
@@ -85,7 +92,8 @@ def read_battles(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTH
     is_in &= said["winner"] >= 0
     rows = np.flatnonzero(is_in)
     rows = rows[np.lexsort((rated.rater[rows], rated.item[rows]))]
-    metrics, _ = metric_columns(scored, sha256, captions, unit_counts)
+    drawn = np.array([random_score(item_id) for item_id in captions], dtype=np.float64)
+    metrics, _ = metric_columns(scored, sha256, drawn, unit_counts)
     item = rated.item[rows]
     fought = [battles[number] for number in item.tolist()]
     return BattleTable(

@@ -6,13 +6,13 @@ from datetime import date
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, select
 
+from annotations.analysis.kept_ratings import RevisionRows
 from annotations.analysis.table import Choice
-from annotations.analysis.wide_queries import read_columns
 from annotations.errors import InvalidRecordError
 from annotations.resampling import Counts
-from annotations.schema import raters, revisions
+from annotations.schema import raters
 
 Flags = npt.NDArray[np.bool_]
 
@@ -22,7 +22,8 @@ class RatingRows:
     """Ratings, a row a rater and item.
 
     Attributes:
-        revisions: (R,) ids of the revisions that count.
+        row: (R,) the row of the revision that counts, among all revisions.
+        revisions: (R,) their ids.
         item: (R,) numbers of the items.
         rater: (R,) numbers of the raters.
         day: (R,) UTC, ``2026-01-31``.
@@ -31,6 +32,7 @@ class RatingRows:
         names: Their names.
     """
 
+    row: Counts
     revisions: list[str]
     item: Counts
     rater: Counts
@@ -39,22 +41,9 @@ class RatingRows:
     raters: list[str]
     names: list[str]
 
-    def only(self, kept: Flags) -> "RatingRows":
-        """Return some of the ratings.
 
-        Args:
-            kept: (R,) which.
-        """
-        rows = np.flatnonzero(kept)
-        return RatingRows(
-            [self.revisions[row] for row in rows.tolist()],
-            *(self.item[rows], self.rater[rows], self.day[rows], self.is_revealed[rows]),
-            *(self.raters, self.names),
-        )
-
-
-def read_ratings(connection: Connection, places: Mapping[str, int]) -> RatingRows:
-    """Read the current ratings of items, in an open transaction.
+def read_ratings(connection: Connection, places: Mapping[str, int], given: RevisionRows) -> RatingRows:
+    """Find the current ratings of items among all revisions, in an open transaction.
 
     As the view `current_ratings` has them; sorting in memory takes a third of the time of the view, which
     looks for a newer revision of each one.
@@ -62,6 +51,7 @@ def read_ratings(connection: Connection, places: Mapping[str, int]) -> RatingRow
     Args:
         connection: From `annotations.engine.reading`.
         places: The number of each item by its id; ratings of others are left out.
+        given: All revisions, as that transaction sees them.
 
     Returns:
         The ratings.
@@ -69,38 +59,25 @@ def read_ratings(connection: Connection, places: Mapping[str, int]) -> RatingRow
     names = {row.id: row.name for row in connection.execute(select(raters.c.id, raters.c.name))}
     people = sorted(names, key=lambda rater_id: (names[rater_id], rater_id))
     number_of = {rater_id: number for number, rater_id in enumerate(people)}
-    columns = read_columns(
-        connection,
-        select(
-            revisions.c.id,
-            revisions.c.item_id,
-            revisions.c.rater_id,
-            revisions.c.number,
-            func.substr(revisions.c.created_at, 1, 10).label("day"),
-            case((revisions.c.withdrawn, 1), else_=0).label("withdrawn"),
-            case((revisions.c.metric_revealed_at.is_(None), 0), else_=1).label("revealed"),
-        ),
-    )
-    item = np.array([places.get(item_id, -1) for item_id in columns[1]], dtype=np.int64)
-    rater = np.array([number_of[rater_id] for rater_id in columns[2]], dtype=np.int64)
-    number = np.array(columns[3], dtype=np.int64)
+    item = np.array([places.get(item_id, -1) for item_id in given.items], dtype=np.int64)[given.item]
+    rater = np.array([number_of[rater_id] for rater_id in given.raters], dtype=np.int64)[given.rater]
     # The last revision of each rater on each item is the one that the next row of another pair follows.
-    order = np.lexsort((number, rater, item))
+    order = np.lexsort((given.number, rater, item))
     is_last = np.ones(len(order), dtype=np.bool_)
     is_last[:-1] = (np.diff(item[order]) != 0) | (np.diff(rater[order]) != 0)
     counts = np.zeros(len(order), dtype=np.bool_)
     counts[order[is_last]] = True
-    counts &= (np.array(columns[5], dtype=np.int64) == 0) & (item >= 0)
-    rows = RatingRows(
-        revisions=columns[0],
-        item=item,
-        rater=rater,
-        day=np.array(columns[4], dtype="U10"),
-        is_revealed=np.array(columns[6], dtype=np.bool_),
+    rows = np.flatnonzero(counts & ~given.is_withdrawn & (item >= 0))
+    return RatingRows(
+        row=rows,
+        revisions=[given.ids[row] for row in rows.tolist()],
+        item=item[rows],
+        rater=rater[rows],
+        day=given.day[rows],
+        is_revealed=given.is_revealed[rows],
         raters=people,
         names=[names[rater_id] for rater_id in people],
     )
-    return rows.only(counts)
 
 
 def apply_choice(rows: RatingRows, choice: Choice, kept: Flags) -> tuple[Flags, dict[str, int]]:

@@ -109,7 +109,7 @@ def correlations(
         level: At which, one of `LEVELS`.
         quick: Whether to leave out intervals, tests, pairwise accuracy unless it is what to sort by, and the
             human ceiling of more than `QUICK_ANSWERS` answers: fast enough to answer a click.
-        alone: Whether to leave out all coefficients but the one to sort by.
+        alone: Whether to leave out other coefficients and, with `quick`, other levels over systems.
         everything: Whether every coefficient at every level gets an interval; otherwise the chosen one does.
         n_resamples: Of the intervals; 0 for none.
         n_permutations: Of each test, at most.
@@ -126,13 +126,13 @@ def correlations(
         Definitions: docs/analysis.md, Correlation.
     """
     _check(table, question, coefficient, level)
-    if quick:
-        n_resamples = 0
+    n_resamples = 0 if quick else n_resamples
     drawn = {"n_resamples": n_resamples, "confidence": confidence, "seed": seed}
     human = table.human(question)
     some = (coefficient,) if alone else (coefficient, *MEASURES, "inverse_r_squared") if quick else TIES
     names = [name for name in TIES if name in some]
-    whole = _tables(table, human, coefficient, level, names, everything=everything, drawn=drawn)
+    over = IMAGE_LEVELS if quick and alone and level in IMAGE_LEVELS else (*IMAGE_LEVELS, *SYSTEM_LEVELS)
+    whole = _tables(table, human, coefficient, level, names, over, everything=everything, drawn=drawn)
     weighted = bool((table.weights != 1).any())
     rows = tuple(
         MetricRow(
@@ -203,14 +203,15 @@ def _tables(
     coefficient: str,
     level: str,
     names: Sequence[str],
+    over: Sequence[str],
     *,
     everything: bool,
     drawn: dict[str, Any],
 ) -> dict[str, LevelTable]:
     """Compute all values, and the intervals that are asked for."""
     if everything:
-        return _at_all_levels(table, human, names, (*IMAGE_LEVELS, *SYSTEM_LEVELS), drawn)
-    points = _at_all_levels(table, human, names, (*IMAGE_LEVELS, *SYSTEM_LEVELS), {**drawn, "n_resamples": 0})
+        return _at_all_levels(table, human, names, over, drawn)
+    points = _at_all_levels(table, human, names, over, {**drawn, "n_resamples": 0})
     if drawn["n_resamples"] == 0:
         return points
     resampled = _at_all_levels(table, human, [coefficient], [level], drawn)

@@ -70,6 +70,20 @@ class ScoreRows:
         kept = item >= 0
         return ScoreRows(self.sources, self.source[kept], item[kept], self.score[kept], self.similarity[kept])
 
+    def joined(self, new: "ScoreRows") -> "ScoreRows":
+        """Return these scores and others of the same sources.
+
+        Args:
+            new: The others, of items that have numbers among these.
+        """
+        return ScoreRows(
+            {source: model or new.sources[source] for source, model in self.sources.items()},
+            np.concatenate([self.source, new.source]),
+            np.concatenate([self.item, new.item]),
+            np.concatenate([self.score, new.score]),
+            np.concatenate([self.similarity, new.similarity]),
+        )
+
     def column(self, source: Source, n_items: int) -> Floats:
         """Return (N,) the scores of one source; NaN where an item has none."""
         if source not in self.sources:
@@ -83,13 +97,15 @@ class ScoreRows:
         return frozenset(sha256 for metric, sha256 in self.sources if metric in _OF_WEIGHTS)
 
 
-def read_scores(connection: Connection, places: Mapping[str, int], wanted: Select[Any]) -> ScoreRows:
+def read_scores(
+    connection: Connection, places: Mapping[str, int], wanted: Select[Any] | Sequence[str]
+) -> ScoreRows:
     """Read the scores of items, in an open transaction.
 
     Args:
         connection: From `annotations.engine.reading`.
         places: The number of each item by its id; scores of others are left out.
-        wanted: Selects the ids of these items, and of few others.
+        wanted: The ids of these items, and of few others, or what selects them.
 
     Returns:
         The scores.
@@ -149,7 +165,7 @@ def _pairs(sha256: str) -> list[Source]:
 
 
 def metric_columns(
-    rows: ScoreRows, sha256: str, items: Sequence[str], unit_counts: Floats
+    rows: ScoreRows, sha256: str, drawn: Floats, unit_counts: Floats
 ) -> tuple[dict[str, Floats], dict[str, Provenance]]:
     """Make a column of each metric: the chosen weights' first, then the others, and the sentinels last.
 
@@ -160,36 +176,35 @@ def metric_columns(
     Args:
         rows: The scores.
         sha256: Of the chosen weights, or "".
-        items: (N,) ids of the items.
+        drawn: (N,) what `random_score` gives for the id of each item.
         unit_counts: (N,) how many units each caption has; NaN where it is not cut.
 
     Returns:
         By name, (N,) scores, NaN where an item has none, without metrics that no item has; and where each is
         from.
     """
-    names = _names(rows, sha256)
+    names, n_items = _names(rows, sha256), len(drawn)
     order = np.argsort(rows.source, kind="stable")
     ends = np.searchsorted(rows.source[order], np.arange(len(rows.sources) + 1))
     metrics: dict[str, Floats] = {}
     provenance: dict[str, Provenance] = {}
-    similarity = np.full(len(items), math.nan)
+    similarity = np.full(n_items, math.nan)
     for number, (source, model) in enumerate(rows.sources.items()):
         mine = order[ends[number] : ends[number + 1]]
         if source not in names or not len(mine):
             continue
-        metrics[names[source]] = _spread(rows.item[mine], rows.score[mine], len(items))
+        metrics[names[source]] = _spread(rows.item[mine], rows.score[mine], n_items)
         provenance[names[source]] = Provenance(model, source[1])
         if source == (MAIN_METRIC, sha256):
-            similarity = _spread(rows.item[mine], rows.similarity[mine], len(items))
+            similarity = _spread(rows.item[mine], rows.similarity[mine], n_items)
     if sha256:
-        own = metrics.get("cosine", np.full(len(items), math.nan))
+        own = metrics.get("cosine", np.full(n_items, math.nan))
         metrics["cosine"] = np.where(np.isnan(own), similarity, own)
         provenance.setdefault("cosine", provenance.get(MAIN_METRIC, Provenance("", sha256)))
-    stored = metrics.get("unit_count", np.full(len(items), math.nan))
+    stored = metrics.get("unit_count", np.full(n_items, math.nan))
     metrics["unit_count"] = np.where(np.isnan(unit_counts), stored, unit_counts)
     provenance["unit_count"] = Provenance("the stored units", "")
-    drawn = np.array([random_score(item_id) for item_id in items])
-    stored = metrics.get("random", np.full(len(items), math.nan))
+    stored = metrics.get("random", np.full(n_items, math.nan))
     metrics["random"] = np.where(np.isnan(stored), drawn, stored)
     provenance.setdefault("random", RANDOM)
     present = [name for name, values in metrics.items() if not np.isnan(values).all()]

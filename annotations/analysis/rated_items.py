@@ -10,17 +10,19 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 
 from annotations.analysis.chosen_ratings import Flags, RatingRows
+from annotations.analysis.kept_ratings import RevisionRows
 from annotations.analysis.table import Answers, Choice
 from annotations.analysis.wide_queries import read_columns
 from annotations.resampling import Counts, Floats
-from annotations.schema import answers, campaigns, items, questions, revisions, units
+from annotations.schema import campaigns, items, questions, revisions, units
 
 
 @dataclass(frozen=True, eq=False)
 class ItemRows:
-    """Captions, in the order in which they were added.
+    """Captions.
 
     Attributes:
+        added: (N,) when each was added.
         ids: (N,) ids.
         images: (N,) ids of their images.
         captions: (N,) texts.
@@ -30,6 +32,7 @@ class ItemRows:
         weights: (N,) sampling weights.
     """
 
+    added: tuple[str, ...]
     ids: tuple[str, ...]
     images: tuple[str, ...]
     captions: tuple[str, ...]
@@ -49,6 +52,7 @@ class ItemRows:
             return tuple([texts[row] for row in rows.tolist()])
 
         return ItemRows(
+            some(self.added),
             some(self.ids),
             some(self.images),
             some(self.captions),
@@ -56,6 +60,28 @@ class ItemRows:
             some(self.campaign_ids),
             some(self.campaigns),
             self.weights[rows],
+        )
+
+    def order(self) -> Counts:
+        """Return (N,) the numbers of the captions in the order in which they were added."""
+        order = sorted(range(len(self.ids)), key=lambda row: (self.added[row], self.ids[row]))
+        return np.array(order, dtype=np.int64)
+
+    def joined(self, new: "ItemRows") -> "ItemRows":
+        """Return these captions and then others, not put in order.
+
+        Args:
+            new: The others.
+        """
+        return ItemRows(
+            self.added + new.added,
+            self.ids + new.ids,
+            self.images + new.images,
+            self.captions + new.captions,
+            self.systems + new.systems,
+            self.campaign_ids + new.campaign_ids,
+            self.campaigns + new.campaigns,
+            np.concatenate([self.weights, new.weights]),
         )
 
 
@@ -94,10 +120,14 @@ def is_rated() -> ColumnElement[bool]:
     return exists().where(revisions.c.item_id == items.c.id)
 
 
-def read_items(connection: Connection) -> ItemRows:
-    """Read the regular captions that somebody has ever rated, in an open transaction.
+def read_items(connection: Connection, wanted: ColumnElement[bool]) -> ItemRows:
+    """Read regular captions, in an open transaction.
 
     Deleted ones and those of deleted campaigns are left out.
+
+    Args:
+        connection: From `annotations.engine.reading`.
+        wanted: True of the rows of ``items`` that are read.
     """
     query = (
         select(
@@ -116,15 +146,15 @@ def read_items(connection: Connection) -> ItemRows:
             items.c.role == "regular",
             items.c.deleted_at.is_(None),
             campaigns.c.deleted_at.is_(None),
-            is_rated(),
+            wanted,
         )
     )
     added, ids, images, captions, systems, campaign_ids, names, weights = map(
         tuple, read_columns(connection, query)
     )
-    rows = ItemRows(ids, images, captions, systems, campaign_ids, names, np.array(weights, dtype=np.float64))
-    order = sorted(range(len(added)), key=lambda row: (added[row], ids[row]))
-    return rows.only(np.array(order, dtype=np.int64))
+    texts = (added, ids, images, captions, systems, campaign_ids, names)
+    rows = ItemRows(*texts, np.array(weights, dtype=np.float64))
+    return rows.only(rows.order())
 
 
 def items_left_out(rows: ItemRows, choice: Choice) -> dict[str, Flags]:
@@ -178,29 +208,27 @@ def count_units(connection: Connection, places: Mapping[str, int], wanted: Colum
     return counts
 
 
-def read_answers(connection: Connection, ratings: RatingRows) -> AnswerRows:
-    """Read the answers of ratings, in an open transaction.
+def read_answers(connection: Connection, ratings: RatingRows, given: RevisionRows) -> AnswerRows:
+    """Find the answers of ratings among all answers, in an open transaction.
 
     Args:
         connection: From `annotations.engine.reading`.
         ratings: The ratings; answers of others are left out.
+        given: All revisions, among which these ratings were found.
     """
     positions = connection.execute(
         select(questions.c.name, func.min(questions.c.position).label("position")).group_by(questions.c.name)
     )
     place_of = {row.name: row.position for row in positions}
-    row_of = {revision_id: row for row, revision_id in enumerate(ratings.revisions)}
-    revision_ids, names, *numbers = read_columns(
-        connection,
-        select(answers.c.revision_id, answers.c.question, answers.c.value, answers.c.low, answers.c.high),
-    )
-    rating = np.array([row_of.get(revision_id, -1) for revision_id in revision_ids], dtype=np.int64)
-    kept = rating >= 0
-    known = sorted(set(names), key=lambda name: (place_of.get(name, math.inf), name))
+    known = sorted(given.questions, key=lambda name: (place_of.get(name, math.inf), name))
     number_of = {name: number for number, name in enumerate(known)}
-    question = np.array([number_of[name] for name in names], dtype=np.int64)
-    value, low, high = (np.array(column, dtype=np.int64)[kept] for column in numbers)
-    return AnswerRows(rating[kept], question[kept], value, low, high, tuple(known))
+    renumbered = np.array([number_of[name] for name in given.questions], dtype=np.int64)
+    rating_of = np.full(len(given.ids), -1, dtype=np.int64)
+    rating_of[ratings.row] = np.arange(len(ratings.row))
+    rating = rating_of[given.revision]
+    kept = rating >= 0
+    value, low, high = (column[kept] for column in (given.value, given.low, given.high))
+    return AnswerRows(rating[kept], renumbered[given.question[kept]], value, low, high, tuple(known))
 
 
 def answers_by_question(

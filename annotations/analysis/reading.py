@@ -6,34 +6,31 @@ Every table is read in one transaction with a handful of wide queries: docs/anal
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Engine, case, func, select
+from sqlalchemy import Engine, func, select
 
 from annotations.analysis.battle_reading import read_battles
 from annotations.analysis.chosen_ratings import Flags, apply_choice, drop, read_ratings
+from annotations.analysis.kept_items import KeptItems, items_stamp
+from annotations.analysis.kept_ratings import KeptRatings
 from annotations.analysis.metric_columns import (
     MAIN_METRIC,
     chosen_weights,
     metric_columns,
-    read_scores,
     weights_to_choose,
 )
 from annotations.analysis.rated_items import (
     answers_by_question,
-    count_units,
-    is_rated,
     items_left_out,
     lengths_outside,
-    rated_ids,
     read_answers,
-    read_items,
 )
 from annotations.analysis.table import AnalysisTable, Choice
 from annotations.analysis.unit_reading import read_units
 from annotations.engine import reading
 from annotations.resampling import Counts
-from annotations.schema import audit, campaigns, items, revisions, scores
+from annotations.schema import revisions
 
-__all__ = ["database_stamp", "read_battles", "read_table", "read_units"]
+__all__ = ["KeptRows", "database_stamp", "read_battles", "read_table", "read_units"]
 
 _EVERYTHING: Final = Choice()
 
@@ -41,9 +38,7 @@ _EVERYTHING: Final = Choice()
 def database_stamp(engine: Engine) -> tuple[Any, ...]:
     """Tell cheaply whether the tables of an analysis would be read otherwise than before.
 
-    Ratings and the audit log are append-only, so their numbers tell of every change; the log has a row for
-    each caption that is cut anew and for everything that is deleted or brought back. A score that replaces
-    another one is newer.
+    Ratings are append-only, so their number tells of every change; of what else, `items_stamp` tells.
 
     Args:
         engine: From `open_database`.
@@ -54,23 +49,22 @@ def database_stamp(engine: Engine) -> tuple[Any, ...]:
     Raises:
         StorageError: If the database fails.
     """
-    not_cut = func.count(case((items.c.segmenter_version == "", 1)))
     with reading(engine) as connection:
-        return tuple(
-            value
-            for query in (
-                select(func.count()).select_from(revisions),
-                select(func.count()).select_from(audit),
-                select(func.count(), func.max(scores.c.created_at), func.sum(scores.c.score)),
-                select(func.count(), not_cut, func.sum(items.c.weight)).select_from(items),
-                select(func.count(items.c.deleted_at), func.max(items.c.deleted_at)),
-                select(func.count(), func.count(campaigns.c.deleted_at), func.max(campaigns.c.deleted_at)),
-            )
-            for value in connection.execute(query).one()
-        )
+        n_revisions = connection.execute(select(func.count()).select_from(revisions)).scalar_one()
+        return (n_revisions, *items_stamp(connection))
 
 
-def read_table(engine: Engine, choice: Choice = _EVERYTHING) -> AnalysisTable:
+class KeptRows:
+    """What the tables of one database are made of, as it was read last."""
+
+    def __init__(self) -> None:
+        self.ratings = KeptRatings()
+        self.items = KeptItems()
+
+
+def read_table(
+    engine: Engine, choice: Choice = _EVERYTHING, kept_rows: KeptRows | None = None
+) -> AnalysisTable:
     """Read the captions that people have rated, with every metric's scores and the answers.
 
     Items to learn on or to check raters with, battles, deleted items, items of deleted campaigns and
@@ -82,6 +76,7 @@ def read_table(engine: Engine, choice: Choice = _EVERYTHING) -> AnalysisTable:
         engine: From `open_database`.
         choice: What goes in. In place of weights that have scored none of it, those are taken that have
             scored the most.
+        kept_rows: Of this database: what has not changed since is not read again. None reads all.
 
     Returns:
         The table. Its `models` count captions before any is left out for its length, which is in tokens of
@@ -91,14 +86,15 @@ def read_table(engine: Engine, choice: Choice = _EVERYTHING) -> AnalysisTable:
         InvalidRecordError: If a day is not written as ``2026-01-31``.
         StorageError: If the database fails.
     """
+    kept_rows = kept_rows or KeptRows()
     with reading(engine) as connection:
-        found = read_items(connection)
+        everything = kept_rows.ratings.read(connection)
+        columns = kept_rows.items.read(connection, everything)
+        found, scored = columns.rows, columns.scored
         n_items = len(found.ids)
         places = {item_id: number for number, item_id in enumerate(found.ids)}
-        rated = read_ratings(connection, places)
-        given = read_answers(connection, rated)
-        scored = read_scores(connection, places, rated_ids())
-        unit_counts = count_units(connection, places, is_rated())
+        rated = read_ratings(connection, places, everything)
+        given = read_answers(connection, rated, everything)
     kept, left_out = drop(_marked(rated.item, n_items), items_left_out(found, choice))
     is_in, of_ratings = apply_choice(rated, choice, kept[rated.item])
     left_out |= of_ratings
@@ -122,7 +118,9 @@ def read_table(engine: Engine, choice: Choice = _EVERYTHING) -> AnalysisTable:
     answers, of_scales = answers_by_question(
         given, np.where(is_in, item_place[rated.item], -1), person_place[rated.rater]
     )
-    metrics, provenance = metric_columns(scored.only(item_place), sha256, rows.ids, unit_counts[numbers])
+    metrics, provenance = metric_columns(
+        scored.only(item_place), sha256, columns.random[numbers], columns.unit_counts[numbers]
+    )
     return AnalysisTable(
         items=rows.ids,
         images=rows.images,

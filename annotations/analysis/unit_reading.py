@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, case, func, select
 
 from annotations.analysis.chosen_ratings import Flags, RatingRows, apply_choice, read_ratings
+from annotations.analysis.kept_ratings import KeptRatings
 from annotations.analysis.metric_columns import MAIN_METRIC
 from annotations.analysis.rated_items import rated_ids
 from annotations.analysis.table import AnalysisTable, Choice, UnitTable
@@ -35,7 +36,9 @@ class _Spans:
     end: Counts
 
 
-def read_units(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTHING) -> UnitTable:
+def read_units(
+    engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTHING, kept: KeptRatings | None = None
+) -> UnitTable:
     """Read the units of those captions of a table on which somebody has given a verdict.
 
     Every unit of the cut that the chosen weights have scored is there, judged or not, and of other cuts those
@@ -46,6 +49,7 @@ def read_units(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTHIN
         engine: From `open_database`.
         table: From `read_table`.
         choice: The one that it was read with.
+        kept: The ratings of this database that were read before; None reads all.
 
     Returns:
         The units, in the order of the table's items.
@@ -57,7 +61,7 @@ def read_units(engine: Engine, table: AnalysisTable, choice: Choice = _EVERYTHIN
     places = {item_id: number for number, item_id in enumerate(table.items)}
     cuts: dict[str, int] = {}
     with reading(engine) as connection:
-        rated = read_ratings(connection, places)
+        rated = read_ratings(connection, places, (kept or KeptRatings()).read(connection))
         is_in, _ = apply_choice(rated, choice, np.ones(len(rated.item), dtype=np.bool_))
         rating, said, verdict = _read_verdicts(connection, rated, is_in, cuts)
         judged = set(said.item.tolist())

@@ -155,8 +155,10 @@ const hearForm = () => {
   // Nobody asked for it: the captions were scored with these weights.
   if (told.ask === null) { choice = { ...choice, model: form.chosen.model }; remember(); }
   draw();
-  // What takes longer is asked for once the picture is painted.
-  setTimeout(() => { if (told.ask === null || told.ask === asking) { trigger("intervals", {}); trigger("parts", {}); } }, 200);
+  // What takes longer is asked for once the picture is painted: on few cores it would keep the browser from it.
+  const later = () => { if (told.ask === null || told.ask === asking) { trigger("intervals", {}); trigger("parts", {}); } };
+  const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(act, 400));
+  setTimeout(() => whenIdle(later, { timeout: 4000 }), 200);
 };
 let opened = 0;
 const openPage = () => {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import gradio as gr
 
 from annotations.errors import AnnotationError, InvalidScoresError
+from annotations.stopping import Stopped
 from app.analysis import Shown, Tables, reading_of, shown_of, unscored_items
 from app.analysis_choice import read_asked
 from app.analysis_routes import ROLES
@@ -232,7 +233,11 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         tables = _tables(context, shown, request)
         if shown is None or tables is None:
             return gr.skip(), gr.skip()
-        values = analyse_agreement.complete(shown, tables)
+        try:
+            with latest.kept_to(mine):
+                values = analyse_agreement.complete(shown, tables)
+        except Stopped:
+            return gr.skip(), gr.skip()
         return values if latest.is_at(mine) else (gr.skip(), gr.skip())
 
     def fill_parts(
@@ -244,8 +249,12 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
             return
         values: list[tuple[Any, ...]] = [(gr.skip(),) * (2 + len(each.part.outputs)) for each in mounted]
         for place, (each, key) in enumerate(zip(mounted, filled, strict=True)):
-            found = _filled(each, shown, tables, key)
             # Nobody waits any more for what an earlier choice had asked for.
+            try:
+                with latest.kept_to(mine):
+                    found = _filled(each, shown, tables, key)
+            except Stopped:
+                return
             if not latest.is_at(mine):
                 return
             # What follows closely takes the place of what came before on its way to the page, so all is sent.

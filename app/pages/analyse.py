@@ -30,7 +30,7 @@ from app.pages.analyse_turn import Turn
 from app.pages.hosts import script
 from app.problems import problem, sentence
 from app.sessions import SignInError, require
-from app.views.analysis import CLEAR, message_card
+from app.views.analysis import RESET, message_card
 from app.views.analysis_form import form_view
 from specs_core.errors import SpecsError
 
@@ -195,7 +195,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         except SignInError as error:
             return _refusal(sentence(str(error)), len(notes))
         except InvalidScoresError as error:
-            return _unreadable(sentence(str(error)), len(notes))
+            return _unreadable(sentence(str(error)), number, len(notes))
         except AnnotationError as error:
             _LOG.exception("the analysis cannot be read")
             raise problem(str(error)) from error
@@ -224,7 +224,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
             values = read(read_asked(payload), payload.get("ask"), view, filled, request)
         except FormError as error:
             _check(context, request)
-            values = _unreadable(sentence(str(error)), len(notes))
+            values = _unreadable(sentence(str(error)), payload.get("ask"), len(notes))
         # Somebody who chooses quickly must not be shown the answers in another order.
         return values if latest.is_at(mine) else (gr.skip(),) * len(values)
 
@@ -390,7 +390,8 @@ def _refusal(told: str, notes: int) -> tuple[Any, ...]:
     return (None, card, None, "", *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))
 
 
-def _unreadable(told: str, notes: int) -> tuple[Any, ...]:
+def _unreadable(told: str, number: object, notes: int) -> tuple[Any, ...]:
     """Return the page for a choice that cannot be, such as a mistyped address."""
-    card = message_card("This choice cannot be read", told, button=CLEAR)
-    return (None, "", gr.skip(), card, *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))
+    card = message_card("This choice cannot be read", told, button=RESET)
+    form = {"unreadable": True, "ask": number}
+    return (None, "", form, card, *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from annotations.resampling import Counts, Floats
+from annotations.stopping import end_if_over
 
 # A block of N by b numbers of about a megabyte stays in the processor's cache.
 _CELLS_IN_CACHE: Final = 131_072
@@ -43,6 +44,7 @@ def item_weights(draws: Counts, n_items: int) -> Iterator[tuple[slice, Floats]]:
     """
     step = max(8, _CELLS_IN_CACHE // max(1, n_items))
     for start in range(0, len(draws), step):
+        end_if_over()
         rows = slice(start, start + step)
         yield rows, np.ascontiguousarray(draws[rows].T, dtype=np.float64)
 
@@ -174,6 +176,7 @@ def quadratic_form(
     result = np.zeros(len(draws))
     step = max(1, min(512, _CELLS_AT_ONCE * max(1, len(used)) // max(1, n_items) ** 2))
     for first in range(0, len(used), step):
+        end_if_over()
         few = slice(first, min(first + step, len(used)))
         sums = compare(slice(int(begins[few][0]), int(ends[few][-1]))).astype(np.float32, copy=False)
         if len(used) < n_items:

@@ -21,6 +21,7 @@ from annotations.resampled import (
     unit_scale,
 )
 from annotations.resampling import Counts, Floats, numbered
+from annotations.stopping import end_if_over
 from annotations.within_groups import mean_of_rows, within_groups
 
 Coefficient = Literal["pearson_r", "spearman_rho", "kendall_tau_b", "kendall_tau_c"]
@@ -133,6 +134,7 @@ def permutation_test(
     generator = np.random.default_rng(seed)
     used = extreme = 0
     while used < n_permutations:
+        end_if_over()
         swaps = generator.integers(0, 2, (min(_BLOCK, n_permutations - used), n_units))
         found = np.abs(swapped.differences(swaps, unit))
         # A swap that leaves nothing to compute says nothing against the hypothesis; rounding must not either.

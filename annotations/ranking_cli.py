@@ -79,6 +79,7 @@ def _rank(options: argparse.Namespace) -> int:
     # Heavy, and not needed to print help.
     from annotations.battle_agreement import agree_with_battles
     from annotations.bradley_terry import DEFAULT_RIDGE
+    from annotations.correlation_report import without_nan
     from annotations.csv_columns import read_columns
     from annotations.ranking import rank_systems
 
@@ -107,9 +108,9 @@ def _rank(options: argparse.Namespace) -> int:
         )
         for name in options.metric
     }
-    record = as_plain(ranking)
+    record = without_nan(ranking)
     record["systems"] = [{"system": name, **row} for name, row in record["systems"].items()]
-    record["metrics"] = as_plain(metrics)
+    record["metrics"] = without_nan(metrics)
     if options.json:
         print(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
         return 0
@@ -127,6 +128,7 @@ def _rank(options: argparse.Namespace) -> int:
 
 def _agree(options: argparse.Namespace) -> int:
     from annotations.agreement import krippendorff_alpha
+    from annotations.correlation_report import without_nan
     from annotations.csv_columns import read_columns
     from annotations.kappa import MIN_SHARED, Weights, kappa_matrix
     from annotations.leave_one_out import leave_one_out
@@ -150,15 +152,15 @@ def _agree(options: argparse.Namespace) -> int:
     )
     if options.json:
         record = {
-            "alpha": as_plain(alpha),
+            "alpha": without_nan(alpha),
             "kappa": {
                 "weights": weights,
-                "mean": as_plain(kappa.mean),
+                "mean": without_nan(kappa.mean),
                 "n_defined": kappa.n_defined,
                 "note": kappa.note,
-                "pairs": [{"first": a, "second": b, **as_plain(of)} for (a, b), of in kappa.pairs.items()],
+                "pairs": [{"first": a, "second": b, **without_nan(of)} for (a, b), of in kappa.pairs.items()],
             },
-            "leave_one_out": as_plain(others),
+            "leave_one_out": without_nan(others),
         }
         print(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
         return 0
@@ -182,25 +184,3 @@ def _line(statistic: Any, *, n: int | None = None) -> str:
     """Write a value, its interval, what it rests on and what must be known of it."""
     text = f"{statistic.value:.4f}  [{statistic.low:.4f}, {statistic.high:.4f}]  "
     return f"{text}n={statistic.n if n is None else n}  {statistic.note}".rstrip()
-
-
-def as_plain(value: Any) -> Any:
-    """Turn a result into what JSON can hold.
-
-    Args:
-        value: A dataclass, or anything built of mappings, sequences, numbers and text.
-
-    Returns:
-        The same with dataclasses as objects, keys as text, and NaN as None.
-    """
-    import dataclasses
-    import math
-    from collections.abc import Mapping
-
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: as_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): as_plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [as_plain(part) for part in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from annotations.errors import InvalidScoresError
+from annotations.stopping import end_if_over
 
 MIN_DEFINED: Final = 0.5
 """Share of resamples that must have a value for an interval to be reported."""
@@ -68,6 +69,7 @@ def draw_blocks(n_groups: int, *, n_resamples: int, seed: int) -> Iterator[Count
     generator = np.random.default_rng(seed)
     step = max(1, _CELLS_AT_ONCE // n_groups)
     for start in range(0, n_resamples, step):
+        end_if_over()
         # Images are drawn and counted one resample at a time: numpy's multinomial takes ten times as long.
         yield np.stack(
             [

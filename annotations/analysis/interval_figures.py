@@ -9,6 +9,7 @@ from typing import Final, Literal
 import plotly.graph_objects as go
 
 from annotations.analysis.figure_frame import CHOSEN, GREY, INK, PALE, figure_of, span, with_legend
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS
 from annotations.correlation import Statistic
 from annotations.length_effects import Bucket
@@ -153,13 +154,13 @@ def forest(entries: Sequence[Entry], *, name: str, limits: tuple[float, float] |
 def _series(
     name: str, found: Sequence[Statistic], x: Sequence[float], place: int, chosen: str
 ) -> list[go.Scatter]:
-    kind = kind_of(name, chosen)
+    kind, shown = kind_of(name, chosen), metric_name(name)
     colour = {"chosen": CHOSEN, "other": INK, "sentinel": PALE}[kind]
     entries = [Entry(name, each.value, each.low, each.high) for each in found]
     line = go.Scatter(
         x=list(x),
         y=[each.value for each in found],
-        name=escape(name),
+        name=escape(shown),
         mode="lines+markers",
         # First in the legend, though drawn last.
         legendrank=1 if kind == "chosen" else 1000,
@@ -174,7 +175,9 @@ def _series(
             "symbol": "circle" if kind == "chosen" else _SYMBOLS[place % len(_SYMBOLS)],
         },
         customdata=[[_interval(entry), each.n] for entry, each in zip(entries, found, strict=True)],
-        hovertemplate="%{y:.3f} %{customdata[0]}, n = %{customdata[1]:,}<extra>" + _markup(name) + "</extra>",
+        hovertemplate="%{y:.3f} %{customdata[0]}, n = %{customdata[1]:,}<extra>"
+        + _markup(shown)
+        + "</extra>",
     )
     return [_intervals(entries, x, colour=colour, upright=True), line]
 

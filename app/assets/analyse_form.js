@@ -145,10 +145,13 @@ const draw = (focus = document.activeElement?.id) => {
 const page = () => document.querySelector("#analyse-main");
 const hearForm = () => {
   const told = props.value;
-  page()?.classList.toggle("an-refused", !told?.form);
-  if (!told?.form) { page()?.removeAttribute("aria-busy"); element.replaceChildren(); form = null; return; }
   // Asked again while this answer was on its way: what was chosen meanwhile stays, and its answer comes.
-  if (told.ask !== null && told.ask !== asking) return;
+  const isOld = Boolean(told) && told.ask !== null && told.ask !== asking;
+  if (!isOld) page()?.classList.toggle("an-refused", !told?.form);
+  // The form stays, so that whoever mistyped something in it can mend that.
+  if (told?.unreadable) { if (!isOld) page()?.removeAttribute("aria-busy"); return; }
+  if (!told?.form) { page()?.removeAttribute("aria-busy"); element.replaceChildren(); form = null; return; }
+  if (isOld) return;
   page()?.removeAttribute("aria-busy");
   if (form === null) element.replaceChildren(filters, statistic, actions);
   form = told.form;
@@ -176,6 +179,7 @@ document.addEventListener("lens-analyse", (event) => {
 document.addEventListener("click", (event) => {
   const act = event.target.closest?.("[data-analyse]")?.dataset.analyse;
   if (act === "clear") clearFilters();
+  if (act === "reset") { choice = {}; choose({}); draw(); }
 });
 watch("value", hearForm);
 if (page()?.offsetParent) openPage();

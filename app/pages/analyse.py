@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import gradio as gr
 
 from annotations.errors import AnnotationError, InvalidScoresError
+from annotations.stopping import Stopped
 from app.analysis import Shown, Tables, reading_of, shown_of, unscored_items
 from app.analysis_choice import read_asked
 from app.analysis_routes import ROLES
@@ -29,7 +30,7 @@ from app.pages.analyse_turn import Turn
 from app.pages.hosts import script
 from app.problems import problem, sentence
 from app.sessions import SignInError, require
-from app.views.analysis import CLEAR, message_card
+from app.views.analysis import RESET, message_card
 from app.views.analysis_form import form_view
 from specs_core.errors import SpecsError
 
@@ -194,7 +195,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         except SignInError as error:
             return _refusal(sentence(str(error)), len(notes))
         except InvalidScoresError as error:
-            return _unreadable(sentence(str(error)), len(notes))
+            return _unreadable(sentence(str(error)), number, len(notes))
         except AnnotationError as error:
             _LOG.exception("the analysis cannot be read")
             raise problem(str(error)) from error
@@ -223,7 +224,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
             values = read(read_asked(payload), payload.get("ask"), view, filled, request)
         except FormError as error:
             _check(context, request)
-            values = _unreadable(sentence(str(error)), len(notes))
+            values = _unreadable(sentence(str(error)), payload.get("ask"), len(notes))
         # Somebody who chooses quickly must not be shown the answers in another order.
         return values if latest.is_at(mine) else (gr.skip(),) * len(values)
 
@@ -232,7 +233,11 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
         tables = _tables(context, shown, request)
         if shown is None or tables is None:
             return gr.skip(), gr.skip()
-        values = analyse_agreement.complete(shown, tables)
+        try:
+            with latest.kept_to(mine):
+                values = analyse_agreement.complete(shown, tables)
+        except Stopped:
+            return gr.skip(), gr.skip()
         return values if latest.is_at(mine) else (gr.skip(), gr.skip())
 
     def fill_parts(
@@ -244,8 +249,12 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
             return
         values: list[tuple[Any, ...]] = [(gr.skip(),) * (2 + len(each.part.outputs)) for each in mounted]
         for place, (each, key) in enumerate(zip(mounted, filled, strict=True)):
-            found = _filled(each, shown, tables, key)
             # Nobody waits any more for what an earlier choice had asked for.
+            try:
+                with latest.kept_to(mine):
+                    found = _filled(each, shown, tables, key)
+            except Stopped:
+                return
             if not latest.is_at(mine):
                 return
             # What follows closely takes the place of what came before on its way to the page, so all is sent.
@@ -381,7 +390,8 @@ def _refusal(told: str, notes: int) -> tuple[Any, ...]:
     return (None, card, None, "", *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))
 
 
-def _unreadable(told: str, notes: int) -> tuple[Any, ...]:
+def _unreadable(told: str, number: object, notes: int) -> tuple[Any, ...]:
     """Return the page for a choice that cannot be, such as a mistyped address."""
-    card = message_card("This choice cannot be read", told, button=CLEAR)
-    return (None, "", gr.skip(), card, *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))
+    card = message_card("This choice cannot be read", told, button=RESET)
+    form = {"unreadable": True, "ask": number}
+    return (None, "", form, card, *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))

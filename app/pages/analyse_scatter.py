@@ -9,10 +9,10 @@ import gradio as gr
 import numpy as np
 
 from annotations.analysis.figures import histogram, residuals, residuals_of, scatter
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.thinning import Thinned, thin
 from app.pages.hosts import host, script
 from app.views.analysis import drawn_note, scatter_points
-from app.views.analysis_numbers import metric_name
 
 if TYPE_CHECKING:
     from annotations.analysis.table import AnalysisTable

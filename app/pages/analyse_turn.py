@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+
+from annotations.stopping import stopped_when
 
 
 @dataclass
@@ -23,3 +26,11 @@ class Turn:
     def is_at(self, number: int) -> bool:
         """Tell whether a choice is still the last one."""
         return self.number == number
+
+    def kept_to(self, number: int) -> AbstractContextManager[None]:
+        """Let what is worked out inside end with `Stopped` once another choice has begun.
+
+        Args:
+            number: Of the choice that it is worked out for.
+        """
+        return stopped_when(lambda: not self.is_at(number))

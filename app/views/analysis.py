@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from app.views.analysis_numbers import metric_name, plural, signed, tip
+from annotations.analysis.metric_names import metric_name
+from app.views.analysis_numbers import plural, signed, tip
 
 if TYPE_CHECKING:
     from annotations.agreement import Alpha
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN_NAMES = 3
 CLEAR = '<button type="button" class="ra-btn" data-analyse="clear">Clear the filters</button>'
+RESET = '<button type="button" class="ra-btn" data-analyse="reset">Start anew</button>'
 
 
 def counts_card(

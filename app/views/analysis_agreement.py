@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from annotations.analysis.metric_names import metric_name
 from annotations.correlation_levels import IMAGE_LEVELS
 from app.views.analysis_numbers import (
     Axis,
@@ -16,7 +17,6 @@ from app.views.analysis_numbers import (
     correlation_axis,
     interval,
     interval_bar,
-    metric_name,
     plural,
     signed,
     tip,

@@ -7,17 +7,9 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from annotations.analysis.definitions import DEFINITIONS
+from annotations.analysis.metric_names import metric_name
 from app.views.analysis import notices_list
-from app.views.analysis_numbers import (
-    Axis,
-    axis_head,
-    interval,
-    interval_bar,
-    metric_name,
-    plural,
-    signed,
-    tip,
-)
+from app.views.analysis_numbers import Axis, axis_head, interval, interval_bar, plural, signed, tip
 
 if TYPE_CHECKING:
     from annotations.analysis.battles import BattlePart, BattleRow

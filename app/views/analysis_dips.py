@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from annotations.analysis.definitions import DEFINITIONS
+from app.views.analysis_numbers import tip
 
 if TYPE_CHECKING:
     from annotations.analysis.dips import Calibration, DipPart
@@ -152,7 +153,7 @@ def history_view(history: Sequence[ModelThreshold], model: Weights | None) -> st
 def plot_head(name: str) -> str:
     """Return the heading of a plot with what it shows: ``threshold``, ``curve`` or ``deltas``."""
     shown, told = _PLOTS[name]
-    return f'<p class="dips-plot-head"><span{_tip(told)}>{html.escape(shown)}</span></p>'
+    return f'<p class="dips-plot-head"><span{tip(told)}>{html.escape(shown)}</span></p>'
 
 
 def _default(row: ModelThreshold) -> str:
@@ -196,11 +197,7 @@ def _told(name: str, statistic: Statistic) -> str:
 
 
 def _term(name: str, shown: str, more: str = "") -> str:
-    return f"<span{_tip(DEFINITIONS[name].text + more)}>{html.escape(shown)}</span>"
-
-
-def _tip(told: str) -> str:
-    return f' class="an-tip" tabindex="0" data-tip="{html.escape(told)}"'
+    return f"<span{tip(DEFINITIONS[name].text + more)}>{html.escape(shown)}</span>"
 
 
 def _value(found: Statistic) -> str:

@@ -7,8 +7,9 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from annotations.analysis.definitions import DEFINITIONS
+from annotations.analysis.metric_names import metric_name
 from app.views.analysis import notices_list
-from app.views.analysis_numbers import interval, metric_name, signed, tip
+from app.views.analysis_numbers import interval, signed, tip
 
 if TYPE_CHECKING:
     from annotations.analysis.lengths import LengthPart

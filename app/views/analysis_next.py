@@ -6,6 +6,7 @@ import html
 import math
 from typing import TYPE_CHECKING, Final
 
+from annotations.analysis.metric_names import metric_name
 from app.problems import sentence
 from app.thumbnails import thumbnail_url
 from app.views.analysis_cells import signed, tip
@@ -48,7 +49,8 @@ def next_view(ranking: Ranking) -> str:
         )
     counts = (
         f"{_count(ranking.n_items, 'caption')} of “{ranking.campaign}”: {ranking.n_rated:,} rated, "
-        f"{ranking.n_scored:,} with a score of {ranking.metric}, {ranking.n_waiting:,} drawn and waiting."
+        f"{ranking.n_scored:,} with a score of {metric_name(ranking.metric)}, "
+        f"{ranking.n_waiting:,} drawn and waiting."
     )
     return (
         f'<p class="ra-soft">{html.escape(counts)}</p>{_note(ranking)}'
@@ -109,7 +111,11 @@ def _line(item: NextItem, ranking: Ranking) -> str:
     people = f"takes {_count(item.overlap, 'rating')}, has none"
     if item.n_ratings:
         people = f"people {signed(item.rating)} ({item.n_ratings} of {_count(item.overlap, 'rating')})"
-    facts = [_why(item, ranking), f"{html.escape(ranking.metric)} {signed(item.score, 3)}", people]
+    facts = [
+        _why(item, ranking),
+        f"{html.escape(metric_name(ranking.metric))} {signed(item.score, 3)}",
+        people,
+    ]
     if item.weight != 1:
         facts.append(f"<span{tip(WEIGHT)}>weight {item.weight:.3g}</span>")
     if item.waiting:

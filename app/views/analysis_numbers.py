@@ -12,24 +12,6 @@ BAR_WIDTH: Final = 240
 _BAR_EDGE: Final = 8
 _ENDS: Final = (0.0, -0.25, -0.5, -1.0)
 
-METRIC_NAMES: Final = {
-    "specs": "SPECS",
-    "clip_score": "CLIPScore",
-    "ref_clip_score": "RefCLIPScore",
-    "f_clip_score": "F-CLIPScore",
-    "cosine": "cosine",
-    "bleu_4": "BLEU-4",
-    "chrf": "chrF",
-    "rouge_l": "ROUGE-L",
-    "meteor": "METEOR",
-    "cider": "CIDEr",
-    "length_tokens": "length in tokens",
-    "unit_count": "number of units",
-    "text_only": "same caption, shuffled image",
-    "random": "random numbers",
-}
-"""What people read, by the name of a metric; other metrics stand under their own names."""
-
 
 @dataclass(frozen=True)
 class Axis:
@@ -49,11 +31,6 @@ class Axis:
         """Return where a value stands in a drawing `BAR_WIDTH` wide, from the left; ends are kept to."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return _BAR_EDGE + share * (BAR_WIDTH - 2 * _BAR_EDGE)
-
-
-def metric_name(name: str) -> str:
-    """Return what people read for the name of a metric."""
-    return METRIC_NAMES.get(name, name)
 
 
 def signed(value: float, digits: int = 2) -> str:

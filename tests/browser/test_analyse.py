@@ -189,6 +189,24 @@ def test_filter_that_fits_nothing_says_so_and_can_be_cleared(analyse: Callable[.
     expect(page.locator("#analyse-shortest")).to_have_value("")
 
 
+@pytest.mark.parametrize("mistake", ["coefficient=nonsense", "level=above", "shortest=1e999", "model=xyz"])
+def test_address_that_cannot_be_read_says_so_and_one_click_leads_out(
+    open_rate: OpenPage, rate: Rate, campaign: str, mistake: str
+) -> None:
+    page = open_rate()
+    rate.be(page, "adjudicator")
+    page.goto(f"/?analyse={mistake.replace('=', '%3D')}")
+    choose_tab(page, "Analyse")
+
+    expect(page.locator("#analyse-table h2")).to_have_text("This choice cannot be read")
+    # Nothing is on its way any more, and nothing stands there that belongs to another choice.
+    expect(page.locator("#analyse-main")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#analyse-part-dips")).to_be_hidden()
+    page.locator('#analyse-table [data-analyse="reset"]').click()
+    expect(page.locator("#analyse-table")).to_contain_text("Agreement with people")
+    assert "analyse" not in parse_qs(urlsplit(page.url).query)
+
+
 def test_point_under_the_mouse_shows_its_image_and_a_click_opens_it_on_inspect(
     analyse: Callable[..., Page],
 ) -> None:

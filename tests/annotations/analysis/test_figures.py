@@ -82,7 +82,7 @@ def test_length_lines_when_drawn_put_the_chosen_metric_on_top_in_blue_with_n_bel
     )
     figure = length_lines(buckets, coefficient="pearson_r", chosen="specs")
     lines = [trace for trace in figure.data if trace.mode == "lines+markers"]
-    assert [line.name for line in lines] == ["clip&lt;b&gt;", "random", "specs"]
+    assert [line.name for line in lines] == ["clip&lt;b&gt;", "random numbers", "SPECS"]
     assert lines[-1].line.color == CHOSEN
     assert lines[1].line.color == PALE
     expected = [bucket.coefficients["specs"]["pearson_r"].value for bucket in buckets]

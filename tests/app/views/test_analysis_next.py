@@ -62,7 +62,7 @@ def test_list_when_shown_says_why_each_caption_is_there_and_links_to_it() -> Non
     assert "drawn, waits" in shown
     assert f'href="/?item={"i" * 32}"' in shown
     assert f'src="/pictures/{"p" * 32}/thumbnail"' in shown
-    assert "40 captions of “study”: 12 rated, 38 with a score of specs, 3 drawn and waiting." in shown
+    assert "40 captions of “study”: 12 rated, 38 with a score of SPECS, 3 drawn and waiting." in shown
     assert "gap" not in shown
 
 

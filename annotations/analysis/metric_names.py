@@ -1,0 +1,26 @@
+"""What people read for the names of metrics, on the page and in the figures."""
+
+from typing import Final
+
+METRIC_NAMES: Final = {
+    "specs": "SPECS",
+    "clip_score": "CLIPScore",
+    "ref_clip_score": "RefCLIPScore",
+    "f_clip_score": "F-CLIPScore",
+    "cosine": "cosine",
+    "bleu_4": "BLEU-4",
+    "chrf": "chrF",
+    "rouge_l": "ROUGE-L",
+    "meteor": "METEOR",
+    "cider": "CIDEr",
+    "length_tokens": "length in tokens",
+    "unit_count": "number of units",
+    "text_only": "same caption, shuffled image",
+    "random": "random numbers",
+}
+"""What people read, by the name of a metric; other metrics stand under their own names."""
+
+
+def metric_name(name: str) -> str:
+    """Return what people read for the name of a metric."""
+    return METRIC_NAMES.get(name, name)

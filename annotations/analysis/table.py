@@ -117,6 +117,7 @@ class AnalysisTable:
         models: The weights to choose from, those with the most captions first.
         model: The weights that were chosen; None where no rated caption has a score.
         left_out: How many rated items or ratings the choice leaves out, by the reason, in words.
+        knows_blind: Whether it is known who had seen the metric; otherwise `n_blind` says nothing.
     """
 
     items: tuple[str, ...]
@@ -136,6 +137,7 @@ class AnalysisTable:
     models: tuple[Weights, ...]
     model: Weights | None
     left_out: Mapping[str, int]
+    knows_blind: bool = True
 
     def __len__(self) -> int:
         """Return the number of items, N."""

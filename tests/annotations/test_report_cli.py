@@ -67,6 +67,9 @@ def test_report_when_given_a_csv_of_ratings_and_scores_writes_everything_with_on
         assert f">{expected:.3f}<" in page
     assert record["data"]["n_raters"] == 3
     assert record["data"]["n_blind"] is None
+    # Nobody knows who had seen the metric, so nothing is said of it.
+    assert not record["correlations"]["counted"]["knows_blind"]
+    assert "had seen the metric" not in " ".join(record["warnings"])
     assert record["lengths"]["n_items"] == 80
     assert record["battles"] is record["dips"] is None
     assert len(rows_of(ratings / "report.csv")) == 80

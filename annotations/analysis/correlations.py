@@ -312,10 +312,9 @@ def _rank(
     seed: int,
 ) -> tuple[Ranking | None, str]:
     compared, at = _compared(coefficient, level)
-    if compared is None:
-        return None, f"there is no permutation test of {coefficient}"
-    if at is None:
-        return None, f"there is no permutation test at the level {level}"
+    if compared is None or at is None:
+        what = f"of {coefficient}" if compared is None else f"at the level {level}"
+        return None, f"there is no permutation test {what}"
     names = comparable(rows)
     if len(names) < 2:
         return None, f"a comparison wants two metrics with scores of most items; there are {len(names)}"

@@ -108,6 +108,8 @@ def test_report_when_files_are_there_refuses_before_it_computes_and_leaves_them_
         (["ratings.csv", *COLUMNS, "--seed", "-1"], "--seed must be at least 0; got -1"),
         (["ratings.csv", *COLUMNS, "--resamples", "-1"], "n_resamples must be at least 0"),
         (["nothing.csv", *COLUMNS], "nothing.csv"),
+        (["ratings.csv", *COLUMNS, "--shortest", "0"], "--shortest is for reports from the store"),
+        (["--longest", "nan"], "--longest is a number of tokens; got nan"),
         (["--group", "image"], "--group names a column, and there is no file"),
         (["--metric", "specs", "--metric", "clip"], "one --metric is drawn"),
         (["--database", "sqlite:///none.sqlite3"], "none.sqlite3"),

@@ -207,6 +207,7 @@ class BattleTable:
         rater: (B,) id of the rater.
         first_scores: By the name of the metric, (B,) score of the first caption; NaN where there is none.
         second_scores: The same of the second.
+        campaign: (B,) name of the campaign of the battle; none where nobody knows any.
     """
 
     image: tuple[str, ...]
@@ -219,6 +220,7 @@ class BattleTable:
     rater: tuple[str, ...]
     first_scores: Mapping[str, Floats]
     second_scores: Mapping[str, Floats]
+    campaign: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of answers, B."""

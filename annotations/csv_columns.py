@@ -5,8 +5,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from annotations.errors import InvalidScoresError
+
+_LISTED: Final = 30  # columns, in a complaint
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,14 @@ def read_columns(path: Path, names: Sequence[str], *, optional: Sequence[str] = 
                     lines.append(reader.line_num)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidScoresError(f"{path} is no CSV file in UTF-8: {error}") from error
-    twice = [name for name in heading if heading.count(name) > 1]
     missing = [name for name in names if name not in heading]
     if missing:
-        raise InvalidScoresError(
-            f"{path} has no column {missing[0]!r}; its columns are {', '.join(heading) or 'none'}"
-        )
-    if any(name in twice for name in (*names, *optional)):
+        listed = ", ".join(heading[:_LISTED]) or "none"
+        if len(heading) > _LISTED:
+            listed += f" and {len(heading) - _LISTED:,} more"
+        raise InvalidScoresError(f"{path} has no column {missing[0]!r}; its columns are {listed}")
+    twice = [name for name in (*names, *optional) if heading.count(name) > 1]
+    if twice:
         raise InvalidScoresError(f"{path} has more than one column {twice[0]!r}; rename one")
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(heading):

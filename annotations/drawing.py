@@ -17,7 +17,7 @@ from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.next_items import draw_items, earlier_share, kept_weight, sampling_probabilities
 from annotations.next_pool import DRAWN_PRIORITY, NextItem, Order, Pool, check_order, read_pool
-from annotations.schema import audit, items, revisions
+from annotations.schema import audit, items, revisions, scores
 
 ACTION: Final = "draw items"
 """What stands in the audit log."""
@@ -157,22 +157,25 @@ def rank_next(
         metric: Name of the metric.
         model_sha256: Of the weights whose scores are taken; those with the most scores here when None.
         question: The scale that the metric is held against.
-        limit: At most this many items, or None for all.
+        limit: At most this many items, at least 1, or None for all.
 
     Returns:
         The order, with the reason as its note where nothing can be estimated; then captions stand in the
         order in which they were added.
 
     Raises:
-        InvalidRecordError: If the order is unknown, or the campaign does not ask the question.
+        InvalidRecordError: If the order is unknown, the campaign does not ask the question, or the limit is
+            below 1.
         UnknownRecordError: If there is no such campaign.
         StorageError: If the database fails.
     """
     check_order(by)
+    if limit is not None and limit < 1:
+        raise InvalidRecordError(f"a list of {limit} captions is none; list at least 1")
     with reading(engine) as connection:
         pool = read_pool(connection, campaign_id, metric, model_sha256, question)
     found = pool.items
-    order = pool.order(by)[: len(found) if limit is None else max(0, limit)]
+    order = pool.order(by)[:limit]
     return Ranking(
         campaign_id=pool.campaign.id,
         campaign=pool.campaign.name,
@@ -227,8 +230,8 @@ def draw_next(
         What was drawn.
 
     Raises:
-        InvalidRecordError: If there is nothing to draw, fewer captions than asked for, or an option is
-            unknown; nothing is changed then.
+        InvalidRecordError: If there is nothing to draw, fewer captions than asked for, an option is unknown,
+            or captions have scores, and none of this metric; nothing is changed then.
         UnknownRecordError: If there is no such campaign, or it was deleted.
         StorageError: If the database fails.
 
@@ -242,7 +245,8 @@ def draw_next(
         if pool.campaign.deleted_at is not None:
             raise UnknownRecordError(f"campaign {pool.campaign.name!r} was deleted; restore it first")
         free = np.flatnonzero([not item.waiting for item in pool.items])
-        _refuse(pool, len(free), n)
+        _refuse(pool, len(free), n, seed)
+        _refuse_unknown(connection, pool, metric, model_sha256)
         chances = sampling_probabilities(pool.sizes(by)[free], n)
         before = _since(connection, pool)
         unrated = np.array([pool.items[position].done == 0 for position in free])
@@ -272,8 +276,10 @@ def draw_next(
     return result
 
 
-def _refuse(pool: Pool, n_free: int, n: int) -> None:
+def _refuse(pool: Pool, n_free: int, n: int, seed: int) -> None:
     name = pool.campaign.name
+    if seed < 0:
+        raise InvalidRecordError(f"the seed of a draw must be at least 0; got {seed}")
     if n < 1:
         raise InvalidRecordError(f"{n} captions cannot be drawn; draw at least 1")
     if not pool.items:
@@ -287,6 +293,20 @@ def _refuse(pool: Pool, n_free: int, n: int) -> None:
         raise InvalidRecordError(
             f"{n:,} captions cannot be drawn: campaign {name!r} has {n_free:,} that do not wait already; "
             f"draw at most {n_free:,}"
+        )
+
+
+def _refuse_unknown(connection: Connection, pool: Pool, metric: str, model_sha256: str | None) -> None:
+    """Refuse scores that there are none of where there are others: a slip would draw with equal chances."""
+    if any(not math.isnan(item.score) for item in pool.items):
+        return
+    query = select(scores.c.metric).join(items, items.c.id == scores.c.item_id)
+    known = sorted(connection.scalars(query.where(items.c.campaign_id == pool.campaign.id).distinct()))
+    if known:
+        by = "" if model_sha256 is None else f" of the weights {model_sha256!r}"
+        raise InvalidRecordError(
+            f"no caption of campaign {pool.campaign.name!r} has a score of {metric!r}{by}; there are scores "
+            f"of {', '.join(known)}"
         )
 
 

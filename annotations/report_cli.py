@@ -1,6 +1,7 @@
 """The command ``report`` of ``specs-ratings``: from the store, or from one CSV file."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -230,6 +231,9 @@ def _check_options(options: argparse.Namespace) -> None:
 
     if options.seed < 0:
         raise InvalidScoresError(f"--seed must be at least 0; got {options.seed}")
+    for name in ("shortest", "longest"):
+        if math.isnan(getattr(options, name) or 0):
+            raise InvalidScoresError(f"--{name} is a number of tokens; got nan")
     if options.file is None:
         for name in _OF_FILES:
             if getattr(options, name) is not None:
@@ -240,7 +244,8 @@ def _check_options(options: argparse.Namespace) -> None:
             raise InvalidScoresError("from the store one --metric is drawn; all are in the report anyway")
         return
     for name in _OF_STORE:
-        if getattr(options, name):
+        given = getattr(options, name)
+        if given is not None and given is not False and given != []:
             raise InvalidScoresError(
                 f"--{name.replace('_', '-')} is for reports from the store; leave it out, or the file"
             )

@@ -33,6 +33,7 @@ class _Battle(NamedTuple):
     first_system: str
     second_system: str
     campaign_id: str
+    campaign: str
 
 
 def read_battles(
@@ -107,6 +108,7 @@ def read_battles(
         rater=tuple([rated.raters[number] for number in rated.rater[rows].tolist()]),
         first_scores={name: values[first[item]] for name, values in metrics.items()},
         second_scores={name: values[second[item]] for name, values in metrics.items()},
+        campaign=tuple([one.campaign for one in fought]),
     )
 
 
@@ -137,6 +139,7 @@ def _read(connection: Connection) -> list[_Battle]:
             first.c.source.label("first_system"),
             second.c.source.label("second_system"),
             items.c.campaign_id,
+            campaigns.c.name.label("campaign"),
         )
         .join(first, first.c.id == items.c.first_id)
         .join(second, second.c.id == items.c.second_id)

@@ -60,7 +60,7 @@ def _data(part: "Correlations") -> list[str]:
             f"{counted.n_without_system:,} of {counted.n_items:,} items do not name the system that wrote "
             f"them; they are left out of the values per system and between systems."
         )
-    if counted.n_blind < counted.n_ratings:
+    if counted.knows_blind and counted.n_blind < counted.n_ratings:
         found.append(
             f"{counted.n_ratings - counted.n_blind:,} of {counted.n_ratings:,} ratings were given after the "
             f"rater had seen the metric; the choice can leave them out."

@@ -85,6 +85,7 @@ class Counted:
         most_per_item: Answers on the item with the most.
         n_ratings: Ratings of the table, whatever they answer.
         n_blind: Those given before the rater had seen the metric.
+        knows_blind: Whether that is known; otherwise `n_blind` says nothing.
     """
 
     n_items: int
@@ -98,6 +99,7 @@ class Counted:
     most_per_item: int
     n_ratings: int
     n_blind: int
+    knows_blind: bool = True
 
 
 def letters_of(cluster: int | None) -> str:

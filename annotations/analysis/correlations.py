@@ -161,7 +161,6 @@ def correlations(
         )
     if ranking is not None:
         rows = tuple(replace(row, cluster=letters_of(ranking.clusters.get(row.name))) for row in rows)
-    counted = _count(table, question, human)
     part = Correlations(
         question=question,
         coefficient=coefficient,
@@ -172,7 +171,7 @@ def correlations(
         no_ranking=no_ranking,
         williams=_williams(table, human, rows, coefficient, level) if not quick else (),
         effective_n=effective_n(table.weights[~np.isnan(human)]) if weighted else None,
-        counted=counted,
+        counted=_count(table, question, human),
         notices=(),
         ties=TIES,
         levels=LEVELS,
@@ -314,10 +313,9 @@ def _rank(
     seed: int,
 ) -> tuple[Ranking | None, str]:
     compared, at = _compared(coefficient, level)
-    if compared is None:
-        return None, f"there is no permutation test of {coefficient}"
-    if at is None:
-        return None, f"there is no permutation test at the level {level}"
+    if compared is None or at is None:
+        what = f"of {coefficient}" if compared is None else f"at the level {level}"
+        return None, f"there is no permutation test {what}"
     names = comparable(rows)
     if len(names) < 2:
         return None, f"a comparison wants two metrics with scores of most items; there are {len(names)}"
@@ -331,6 +329,8 @@ def _rank(
         n_permutations=n,
         seed=seed,
     )
+    if not ranking.clusters:
+        return None, f"on the {ranking.n_items:,} items that all metrics have scored there is no {compared}"
     return ranking, ""
 
 
@@ -397,4 +397,5 @@ def _count(table: AnalysisTable, question: str, human: Floats) -> Counted:
         most_per_item=int(per_item.max()) if rated else 0,
         n_ratings=table.n_ratings,
         n_blind=table.n_blind,
+        knows_blind=table.knows_blind,
     )

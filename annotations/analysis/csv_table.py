@@ -57,7 +57,7 @@ def read_csv_table(
 
     Returns:
         The table. Items without any answer are left out and counted. No file says whether a rating was given
-        before the metric had been seen, so `n_blind` is 0.
+        before the metric had been seen, so `n_blind` is 0 and `knows_blind` is false.
 
     Raises:
         InvalidScoresError: If a column is missing, named twice or without any number, a cell is no number, an
@@ -149,6 +149,7 @@ def read_csv_table(
         models=(),
         model=None,
         left_out={"items without an answer": n_without} if n_without else {},
+        knows_blind=False,
     )
 
 

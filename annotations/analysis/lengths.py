@@ -31,6 +31,9 @@ MIN_SHARE: Final = 0.5
 
 Flags = npt.NDArray[np.bool_]
 
+SHORT_METRICS: Final = ("clip_score", "clip", "clipscore")
+"""Under which names CLIP's score may stand; the first that is there is held against SPECS."""
+
 _STAND_INS: Final = {"pairwise_accuracy": "kendall_tau_b", "inverse_r_squared": "pearson_r"}
 
 
@@ -81,7 +84,7 @@ def length_part(
     *,
     question: str,
     coefficient: str = "kendall_tau_b",
-    short_metric: str = "clip",
+    short_metric: str | None = None,
     long_metric: str = "specs",
     boundary: float = BOUNDARY,
     edges: Sequence[float] | None = None,
@@ -96,7 +99,7 @@ def length_part(
         question: The scale, one of `table.answers`.
         coefficient: Of the buckets and of the recommendation, one of `TIES`; for one that is no correlation
             kendall_tau_b, or pearson_r for inverse_r_squared.
-        short_metric: Advised below the boundary.
+        short_metric: Advised below the boundary; the first of `SHORT_METRICS` that has scores when None.
         long_metric: Advised from the boundary on.
         boundary: In tokens.
         edges: Where buckets meet, in tokens; None cuts at the quartiles.
@@ -121,6 +124,8 @@ def length_part(
             raise InvalidScoresError(
                 f"there is no {what} {name!r} here; there are {', '.join(known) or 'none'}"
             )
+    if short_metric is None:
+        short_metric = next((name for name in SHORT_METRICS if name in table.metrics), SHORT_METRICS[0])
     measure = cast(Coefficient, _STAND_INS.get(coefficient, coefficient))
     human = table.human(question)
     rated = ~np.isnan(human)
@@ -172,6 +177,7 @@ def length_part(
                 if measure != coefficient
                 else []
             ),
+            *(_same_weights(table, short_metric, long_metric) if recommendation else []),
             *_notices(n_items, int(rated.sum()), n_compared, few, buckets),
         ),
         n_resamples=n_resamples,
@@ -192,6 +198,17 @@ def _why_not(table: AnalysisTable, usable: Flags, names: tuple[str, str]) -> str
         if name not in table.metrics or np.isnan(table.metrics[name][usable]).all():
             return f"the advice is about {names[0]} and {names[1]}, and {name} has no scores here"
     return ""
+
+
+def _same_weights(table: AnalysisTable, short: str, long: str) -> list[str]:
+    """Say where the advice is not the paper's, which is about two models."""
+    one, other = (table.provenance.get(name) for name in (short, long))
+    if one is None or other is None or not one.sha256 or one.sha256 != other.sha256:
+        return []
+    return [
+        f"{short} and {long} are of the same weights here, so this is no comparison of two models; import "
+        f"scores of CLIP itself to test the paper's advice."
+    ]
 
 
 def _notices(

@@ -150,7 +150,10 @@ def battle_votes(table: AnalysisTable, battles: BattleTable, sample: Sample) -> 
         "items": [_fighters(battles, row) for row in rows],
         "raters": [battles.rater[row] for row in rows],
         "images": [battles.image[row] for row in rows],
-        "campaigns": [campaign.get(battles.first[row], "") for row in rows],
+        "campaigns": [
+            battles.campaign[row] if battles.campaign else campaign.get(battles.first[row], "")
+            for row in rows
+        ],
     }
     winners = [_winner(battles, row) for row in rows]
     poor = ["yes" if battles.both_poor[row] else "no" for row in rows]

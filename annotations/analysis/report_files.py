@@ -154,13 +154,15 @@ def table_csv(of: AnalysisTable) -> str:
     for row in range(len(of)):
         cells = (
             row,
-            *(of.items[row], of.images[row], of.campaigns[row], of.systems[row], of.captions[row]),
+            *map(guarded, (of.items[row], of.images[row], of.campaigns[row], of.systems[row])),
+            guarded(of.captions[row]),
+            # No number is guarded: one below 0 would be text to whoever reads the file.
             _cell(of.lengths[row]),
             _cell(of.weights[row]),
             *(_cell(column[row]) for columns in answers.values() for column in columns),
             *(_cell(scores[row]) for scores in of.metrics.values()),
         )
-        writer.writerow([guarded(cell) for cell in cells])
+        writer.writerow(cells)
     # Half characters cannot be written to a file.
     return buffer.getvalue().encode("utf-8", "replace").decode("utf-8")
 

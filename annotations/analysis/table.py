@@ -117,6 +117,7 @@ class AnalysisTable:
         models: The weights to choose from, those with the most captions first.
         model: The weights that were chosen; None where no rated caption has a score.
         left_out: How many rated items or ratings the choice leaves out, by the reason, in words.
+        knows_blind: Whether it is known who had seen the metric; otherwise `n_blind` says nothing.
     """
 
     items: tuple[str, ...]
@@ -136,6 +137,7 @@ class AnalysisTable:
     models: tuple[Weights, ...]
     model: Weights | None
     left_out: Mapping[str, int]
+    knows_blind: bool = True
 
     def __len__(self) -> int:
         """Return the number of items, N."""
@@ -205,6 +207,7 @@ class BattleTable:
         rater: (B,) id of the rater.
         first_scores: By the name of the metric, (B,) score of the first caption; NaN where there is none.
         second_scores: The same of the second.
+        campaign: (B,) name of the campaign of the battle; none where nobody knows any.
     """
 
     image: tuple[str, ...]
@@ -217,6 +220,7 @@ class BattleTable:
     rater: tuple[str, ...]
     first_scores: Mapping[str, Floats]
     second_scores: Mapping[str, Floats]
+    campaign: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of answers, B."""

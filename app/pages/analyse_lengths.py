@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from annotations.analysis.figures import length_lines
 from annotations.analysis.lengths import length_part
-from annotations.permutation import MEASURES
 from app.analysis_parts import N_RESAMPLES, SEED, Part, Reading
 from app.views.analysis_lengths import lengths_view
 
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
     from annotations.analysis.table import AnalysisTable
     from annotations.length_effects import Bucket
     from app.context import AppContext
-
-# Under which names CLIP's score may stand; the first that has scores is held against SPECS.
-_SHORT_METRICS: Final = ("clip_score", "clip", "clipscore")
-_LONG_METRIC: Final = "specs"
-_OTHERWISE: Final = "kendall_tau_b"
 
 
 def build(_context: AppContext) -> Part:
@@ -39,9 +33,9 @@ def build(_context: AppContext) -> Part:
         asked, table = reading.asked, reading.table
         if asked.question not in table.answers or not table.metrics:
             return blank
-        coefficient = asked.coefficient if asked.coefficient in MEASURES else _OTHERWISE
         part = reading.once(
-            ("lengths", asked.question, coefficient), lambda: _part(table, asked.question, coefficient)
+            ("lengths", asked.question, asked.coefficient),
+            lambda: _part(table, asked.question, asked.coefficient),
         )
         if not part.n_items:
             return gr.Column(visible=True), gr.Plot(visible=False), _line(part.notices)
@@ -61,8 +55,6 @@ def _part(table: AnalysisTable, question: str, coefficient: str) -> LengthPart:
         table,
         question=question,
         coefficient=coefficient,
-        short_metric=next((name for name in _SHORT_METRICS if name in table.metrics), _SHORT_METRICS[0]),
-        long_metric=_LONG_METRIC,
         n_resamples=N_RESAMPLES,
         seed=SEED,
     )

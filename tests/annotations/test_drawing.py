@@ -240,6 +240,12 @@ def test_a_draw_that_is_refused_when_looked_at_afterwards_has_changed_nothing(en
         draw_next(engine, campaign, n=1, by="chance", actor="Ada")
     with pytest.raises(UnknownRecordError, match="no campaign 'nowhere'"):
         draw_next(engine, "nowhere", n=1, actor="Ada")
+    with pytest.raises(InvalidRecordError, match="seed of a draw must be at least 0; got -1"):
+        draw_next(engine, campaign, n=1, seed=-1, actor="Ada")
+    with pytest.raises(InvalidRecordError, match="has a score of 'spec'; there are scores of specs"):
+        draw_next(engine, campaign, n=1, metric="spec", actor="Ada")
+    with pytest.raises(InvalidRecordError, match="of the weights 'aaaa'; there are scores of specs"):
+        draw_next(engine, campaign, n=1, model_sha256="aaaa", actor="Ada")
     assert rows_of(engine, "weight", "priority", "overlap") == before
     assert audit_log(engine) == ()
 
@@ -277,6 +283,8 @@ def test_next_when_run_from_the_command_line_lists_and_draws(engine, database_ur
     assert {item for item, (weight,) in rows_of(engine, "priority").items() if weight < 0} == {
         one["item_id"] for one in drawn["items"]
     }
+    assert main([*places, "--limit", "-3"]) == 2
+    assert "list at least 1" in capsys.readouterr().err
     assert main([*places, "--draw", "4"]) == 2
     assert "draw at most 3" in capsys.readouterr().err
     assert audit_log(engine)[0].actor == "command line"

@@ -67,6 +67,9 @@ def test_report_when_given_a_csv_of_ratings_and_scores_writes_everything_with_on
         assert f">{expected:.3f}<" in page
     assert record["data"]["n_raters"] == 3
     assert record["data"]["n_blind"] is None
+    # Nobody knows who had seen the metric, so nothing is said of it.
+    assert not record["correlations"]["counted"]["knows_blind"]
+    assert "had seen the metric" not in " ".join(record["warnings"])
     assert record["lengths"]["n_items"] == 80
     assert record["battles"] is record["dips"] is None
     assert len(rows_of(ratings / "report.csv")) == 80
@@ -105,6 +108,8 @@ def test_report_when_files_are_there_refuses_before_it_computes_and_leaves_them_
         (["ratings.csv", *COLUMNS, "--seed", "-1"], "--seed must be at least 0; got -1"),
         (["ratings.csv", *COLUMNS, "--resamples", "-1"], "n_resamples must be at least 0"),
         (["nothing.csv", *COLUMNS], "nothing.csv"),
+        (["ratings.csv", *COLUMNS, "--shortest", "0"], "--shortest is for reports from the store"),
+        (["--longest", "nan"], "--longest is a number of tokens; got nan"),
         (["--group", "image"], "--group names a column, and there is no file"),
         (["--metric", "specs", "--metric", "clip"], "one --metric is drawn"),
         (["--database", "sqlite:///none.sqlite3"], "none.sqlite3"),

@@ -127,3 +127,13 @@ def test_battles_without_rated_captions_take_the_weights_that_scored_most(engine
     )
     scenes = read_battles(engine, table, Choice(model_sha256="f" * 64))
     assert scenes.first_scores["specs"].tolist() == [0.25]
+
+
+def test_battles_name_their_campaign_where_no_caption_of_theirs_is_rated(engine, make_battle, vote):
+    one = make_battle(1)
+    other = make_battle(2, campaign_id=create_campaign(engine, "pairs"))
+    vote(one, "Ada", 1)
+    vote(other, "Ada", 1)
+    battles = read_battles(engine, read_table(engine))
+    assert len(set(battles.campaign)) == 2
+    assert battles.campaign[battles.first.index(other[1])] == "pairs"

@@ -211,3 +211,16 @@ def test_nothing_rated_is_nan_with_reasons_and_valid_json(table):
 def test_options_that_do_not_exist_are_named(table, options, message):
     with pytest.raises(InvalidScoresError, match=message):
         part_of(table, **options)
+
+
+def test_metrics_that_share_no_item_are_not_compared_and_the_reason_is_told(table):
+    apart = without_scores(table, "clip", np.arange(80))
+    for name in METRICS:
+        if name != "clip":
+            apart = without_scores(apart, name, np.arange(80, 160))
+    part = part_of(apart)
+    assert part.ranking is None
+    assert part.no_ranking == "on the 0 items that all metrics have scored there is no kendall_tau_b"
+    assert said(part, "Metrics are not put in clusters: on the 0 items")
+    assert not said(part, "Clusters compare")
+    assert {row.cluster for row in part.rows} == {""}

@@ -166,3 +166,13 @@ def test_mean_of_fractions_does_not_depend_on_the_order_of_the_raters(written):
             for place, value in enumerate(order)]  # fmt: skip
     table = read(written(*rows, heading="item,image,rater,good,specs"), item="item", rater="rater")
     assert len(set(table.human("good").tolist())) == 1
+
+
+def test_a_wide_heading_and_a_double_column_are_told_by_the_column_that_was_asked_for(written):
+    many = ",".join(f"m{number}" for number in range(5000))
+    with pytest.raises(InvalidScoresError) as told:
+        read(written("1,2", heading=f"good,specs,{many}"))
+    assert len(str(told.value)) < 500
+    assert str(told.value).endswith("m26, m27 and 4,972 more")
+    with pytest.raises(InvalidScoresError, match="more than one column 'good'"):
+        read(written("1,2,3,4,5,p", heading="other,other,good,good,specs,image"))

@@ -11,6 +11,7 @@ from known_process import Process, without_scores
 from annotations.analysis.battles import battle_part
 from annotations.analysis.lengths import length_part
 from annotations.analysis.record import as_record
+from annotations.analysis.table import Provenance
 from annotations.battle_agreement import agree_with_battles
 from annotations.errors import InvalidScoresError
 from annotations.ranking import rank_systems
@@ -54,6 +55,18 @@ def test_captions_of_unknown_length_are_left_out_and_counted(known):
     assert (nothing.buckets, nothing.partial, nothing.recommendation) == ((), {}, None)
     assert said(nothing, "No rated caption has a known length")
     assert json.loads(json.dumps(as_record(nothing), allow_nan=False))["shortest"] is None
+
+
+def test_the_advice_is_about_clip_under_the_name_that_its_scores_have_and_tells_of_same_weights(known):
+    assert "clip" in known.table.metrics
+    assert lengths_of(known.table).recommendation.short_metric == "clip"
+    scores = {("clip_score" if name == "clip" else name): of for name, of in known.table.metrics.items()}
+    sources = {name: Provenance("m", "a" * 64) for name in scores}
+    part = lengths_of(replace(known.table, metrics=scores, provenance=sources))
+    assert (part.no_recommendation, part.recommendation.short_metric) == ("", "clip_score")
+    assert said(part, "clip_score and specs are of the same weights here, so this is no comparison of two")
+    sources["clip_score"] = Provenance("other", "b" * 64)
+    assert not said(lengths_of(replace(known.table, metrics=scores, provenance=sources)), "same weights")
 
 
 def test_a_metric_with_few_scores_leaves_the_buckets_to_the_others(known):

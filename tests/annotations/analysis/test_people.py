@@ -181,6 +181,11 @@ def test_campaigns_when_there_are_several_stand_after_all_of_them_together():
         *(("correctness", name, n) for name, n in (("", 60), ("one", 40), ("two", 20))),
         *(("overall", name, n) for name, n in (("", 60), ("one", 40), ("two", 20))),
     ]
+    # A battle tells its own campaign; its captions may be in none that anybody rates.
+    rows = [(item, item + 1, "a", rater, False) for item in (0, 2) for rater in (0, 1)]
+    battles = replace(battles_of(table, rows), first=("x", "x", "y", "y"), campaign=("p", "p", "q", "q"))
+    fought = people_report(table, nothing(table)[0], battles, n_resamples=0).agreement
+    assert [row.campaign for row in fought if row.question == "winner"] == ["", "p", "q"]
     single = people_report(replace(table, campaigns=("one",) * 60), *nothing(table), n_resamples=0)
     assert [row.campaign for row in single.agreement] == ["", ""]
 

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from small_study import HOSTILE, SHA256, study, study_battles, study_units
 
 from annotations.analysis.report import Origin, ReportOptions, analysis_report
-from annotations.analysis.report_files import plain, report_texts
+from annotations.analysis.report_files import plain, report_texts, table_csv
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +112,9 @@ def test_csv_when_a_caption_would_run_in_a_spreadsheet_guards_it():
 def test_plain_when_given_arrays_tuples_and_infinity_gives_what_json_holds():
     found = plain({("a", "b"): np.array([1.0, math.nan]), "x": (math.inf, np.int64(3), np.float64(0.5))})
     assert found == {"a | b": [1.0, None], "x": [None, 3, 0.5]}
+
+
+def test_csv_when_a_score_is_below_zero_has_a_number_and_no_text(report):
+    metrics = {**report.table.metrics, "clip": -1 - np.arange(80.0)}
+    rows = csv.DictReader(io.StringIO(table_csv(replace(report.table, metrics=metrics)), newline=""))
+    assert [float(row["clip"]) for row in rows] == metrics["clip"].tolist()

@@ -115,6 +115,6 @@ def test_plain_when_given_arrays_tuples_and_infinity_gives_what_json_holds():
 
 
 def test_csv_when_a_score_is_below_zero_has_a_number_and_no_text(report):
-    metrics = {**report.table.metrics, "clip": -1 - np.arange(80.0)}
+    metrics = {**report.table.metrics, "clip": -0.5 - np.arange(80.0)}
     rows = csv.DictReader(io.StringIO(table_csv(replace(report.table, metrics=metrics)), newline=""))
     assert [float(row["clip"]) for row in rows] == metrics["clip"].tolist()

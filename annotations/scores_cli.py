@@ -131,17 +131,12 @@ def _import_scores(options: argparse.Namespace) -> int:
 
 
 def _tell(report: "ScoresReport") -> int:
-    from annotations.transfer_cli import tell_refusals
+    from annotations.transfer_cli import tell_nothing_written, tell_refusals
 
     tell_refusals(report.refused, report.refusals)
     written = report.written
     if written is None:
-        print(
-            f"specs-ratings: nothing was written, because {report.refused:,} of {report.rows:,} rows were "
-            "refused; mend them, or take the others with --skip-invalid",
-            file=sys.stderr,
-        )
-        return 2
+        return tell_nothing_written(report.refused, report.rows)
     print(
         f"{written.added:,} scores added, {written.changed:,} changed; {written.already:,} were there already"
     )

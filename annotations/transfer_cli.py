@@ -268,12 +268,7 @@ def _tell(report: "ImportReport") -> int:
     tell_refusals(report.refused, report.refusals)
     written = report.written
     if written is None:
-        print(
-            f"specs-ratings: nothing was written, because {report.refused:,} of {report.rows:,} rows were "
-            "refused; mend them, or take the others with --skip-invalid",
-            file=sys.stderr,
-        )
-        return 2
+        return tell_nothing_written(report.refused, report.rows)
     print(
         f"{written.items:,} captions and {written.images:,} images added to campaign {written.campaign!r}; "
         f"{written.already:,} captions were there already"
@@ -298,3 +293,18 @@ def tell_refusals(number: int, first: "tuple[Refusal, ...]") -> None:
         print(f"{one.file!r}, row {one.number}: {one.reason}", file=sys.stderr)
     if number > len(first):
         print(f"and {number - len(first):,} more; --report FILE lists them all", file=sys.stderr)
+
+
+def tell_nothing_written(refused: int, rows: int) -> int:
+    """Say that refused rows kept everything out, and return the exit code.
+
+    Args:
+        refused: How many rows will not do.
+        rows: How many there are.
+    """
+    print(
+        f"specs-ratings: nothing was written, because {refused:,} of {rows:,} rows were refused; mend them, or "
+        "take the others with --skip-invalid",
+        file=sys.stderr,
+    )
+    return 2

@@ -303,8 +303,8 @@ def tell_nothing_written(refused: int, rows: int) -> int:
         rows: How many there are.
     """
     print(
-        f"specs-ratings: nothing was written, because {refused:,} of {rows:,} rows were refused; mend them, or "
-        "take the others with --skip-invalid",
+        f"specs-ratings: nothing was written, because {refused:,} of {rows:,} rows were refused; mend them, "
+        "or take the others with --skip-invalid",
         file=sys.stderr,
     )
     return 2

@@ -1,14 +1,14 @@
 """How long the Analyse page takes to show its first picture of many ratings, server and browser together.
 
-    python benchmarks/analysis_page.py [--ratings 100000] [--rounds 3] [--data FOLDER]
+    python benchmarks/analysis_page.py [--ratings 100000] [--rounds 3] [--data FOLDER] [--picture]
 
 Starts the app on a database that benchmarks/analysis_reading.py fills, and opens it in Chromium. Timed is
 from choosing the tab until counts, point values and the scatter are painted: the first time after the start,
-when the ratings are read; again, when nothing has changed; and after a rating came in, when they are read
-anew. Beside each the processor seconds of the server, because elapsed time says little on a busy machine;
-they hold what was begun for intervals and parts meanwhile. These are finished before the next one is timed.
-The last lines say how long they take, how many points are drawn of how many, and whether a warm server keeps
-to three seconds.
+when the app has read the ratings ahead; again, when nothing has changed; and after a rating came in. Beside
+each the processor seconds of the server, because elapsed time says little on a busy machine; they hold what
+was begun for intervals and parts meanwhile. These are finished before the next one is timed; with
+``--picture`` they are never begun, which takes a minute instead of ten. The last lines say how long they
+take, how many points are drawn of how many, and whether all keep to three seconds.
 """
 
 import argparse
@@ -39,6 +39,9 @@ from annotations.schema import revisions
 from annotations.store import NewRating, save_rating
 
 LIMIT = 3.0  # seconds
+AHEAD = 25  # seconds that the app has to load the model and to read the ratings
+# What is asked for once the browser has painted never comes.
+PICTURE_ONLY = "window.requestIdleCallback = () => 0;"
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Chooses the tab and waits until what belongs to the new reading has been painted: milliseconds.
 TIMED = """
@@ -85,7 +88,7 @@ def running_app(folder: Path) -> Iterator[tuple[str, int]]:
                     break
             except (urllib.error.URLError, TimeoutError):
                 time.sleep(0.2)
-        time.sleep(15)  # the model and the parser are loaded beside
+        time.sleep(AHEAD)
         yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
@@ -140,6 +143,7 @@ def main() -> int:
     parser.add_argument("--ratings", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data", type=Path, help="folder that was filled before")
+    parser.add_argument("--picture", action="store_true", help="leave intervals and parts out")
     args = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
@@ -156,6 +160,8 @@ def main() -> int:
         with running_app(folder) as (url, pid), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+            if args.picture:
+                page.add_init_script(PICTURE_ONLY)
             answer = page.request.post(f"{url}/session", data={"code": invite(engine, "timer", role="admin")})
             assert answer.ok, answer.text()
             worst = later = 0.0
@@ -165,20 +171,21 @@ def main() -> int:
                     if name == "after a rating":
                         rate_once(engine)
                     found.append(open_tab(page, url, pid))
-                    if name != "again":
+                    if name != "again" and not args.picture:
                         # Otherwise what the page goes on working out would be timed with what comes next.
                         later = settle(page)
                 seconds, server = zip(*found, strict=True)
-                worst = max(seconds) if name == "again" else worst
+                worst = max(worst, *seconds)
                 print(
                     f"{name}: {statistics.median(seconds):.2f} s (worst {max(seconds):.2f}), "
                     f"server {statistics.median(server):.2f} s of a processor",
                     flush=True,
                 )
-            print(f"intervals and all parts of a new reading: {later:.0f} s more")
+            if not args.picture:
+                print(f"intervals and all parts of a new reading: {later:.0f} s more")
             print(page.locator("#analyse-drawn").inner_text())
             browser.close()
-    print(f"{'within' if worst <= LIMIT else 'over'} the {LIMIT:g} s that a warm server has")
+    print(f"{'within' if worst <= LIMIT else 'over'} {LIMIT:g} s")
     return 0 if worst <= LIMIT else 1
 
 

@@ -8,11 +8,15 @@ from sqlalchemy import Engine
 
 from annotations.engine import open_database
 from annotations.images import add_image
-from annotations.items import add_item
+from annotations.items import add_item, delete_item
 from annotations.scores import save_scores
-from annotations.store import NewRating, save_rating
+from annotations.store import NewRating, save_rating, withdraw_rating
+from app import analysis
 from app.analysis import Readings, reading_of, shown_of, unscored_items
 from app.analysis_choice import read_asked
+from app.context import open_context
+from app.pages.analyse_warm_up import warm_up
+from app.settings import Settings
 
 SHA = "a" * 64
 OTHER_SHA = "b" * 64
@@ -88,6 +92,38 @@ def test_reading_asked_for_twice_is_the_same_one_until_somebody_rates(engine: En
     assert later[1].table.human("overall").tolist() == [5, 3]
     # What was begun with the earlier state is finished with it.
     assert readings.tables(asked.choice, first[0].stamp) is first[1]
+
+
+def test_what_was_read_ahead_is_not_read_again_for_whoever_opens_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = open_context(Settings(data=tmp_path))
+    warm_up(context)
+    rated_and_scored(context.engine, [(1, 0.2), (3, 0.4), (4, 0.1)])
+    warm_up(context)
+    monkeypatch.setattr(analysis, "read_table", lambda *_: pytest.fail("read again"))
+
+    shown, tables = shown_of(context.readings, read_asked({}))
+
+    assert len(tables.table) == 3
+    # What the first picture needs was worked out too.
+    assert len(tables.results) == 2
+    assert shown.asked.question == "overall"
+
+
+def test_rating_deletion_and_score_show_in_the_next_reading_of_the_same_app(engine: Engine) -> None:
+    items = rated_and_scored(engine, [(1, 0.2), (3, 0.4)])
+    readings, asked = Readings(engine), read_asked({})
+    shown_of(readings, asked)
+
+    rate(engine, items[0], 4, rater="r-02")
+    assert shown_of(readings, asked)[1].table.human("overall").tolist() == [2.5, 3]
+    withdraw_rating(engine, "r-02", items[0], application_version="1")
+    assert shown_of(readings, asked)[1].table.human("overall").tolist() == [1, 3]
+    score(engine, items[1], 0.9)
+    assert shown_of(readings, asked)[1].table.metrics["specs"].tolist() == [0.2, 0.9]
+    delete_item(engine, items[0])
+    assert shown_of(readings, asked)[1].table.items == (items[1],)
 
 
 def test_reading_of_another_choice_is_another_one(engine: Engine) -> None:

@@ -69,6 +69,20 @@ def test_quick_values_are_those_of_the_second_call_without_tests(table):
     assert len(chosen.rows[0].chosen.tie_thresholds) == 5
 
 
+def test_quick_values_alone_leave_out_levels_over_systems_unless_one_is_chosen(table):
+    whole = part_of(table, quick=True, level="pooled")
+    alone = part_of(table, quick=True, alone=True, level="pooled")
+    assert [row.name for row in alone.rows] == [row.name for row in whole.rows]
+    known, all_known = rows_of(alone)["specs"].values, rows_of(whole)["specs"].values
+    assert list(known) == ["kendall_tau_b"]
+    assert list(known["kendall_tau_b"]) == ["pooled", "per_image", "per_image_zero"]
+    for level, value in known["kendall_tau_b"].items():
+        assert value.value == pytest.approx(all_known["kendall_tau_b"][level].value)
+    over = part_of(table, quick=True, alone=True, level="per_system")
+    expected = all_known["kendall_tau_b"]["per_system"].value
+    assert rows_of(over)["specs"].chosen.value == pytest.approx(expected)
+
+
 def test_rows_are_sorted_by_the_chosen_coefficient_and_one_without_a_value_comes_last(table):
     table = without_scores(table, "specs", slice(None))
     part = part_of(table, quick=True)

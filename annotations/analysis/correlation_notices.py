@@ -81,6 +81,8 @@ def _without_value(part: "Correlations") -> list[str]:
 
 
 def _spanning_zero(part: "Correlations") -> list[str]:
+    if part.coefficient == "inverse_r_squared":
+        return _of_inverse(part)
     spanning = [row.name for row in part.rows if not row.sentinel and row.chosen.low <= 0 <= row.chosen.high]
     if not spanning:
         return []
@@ -88,6 +90,31 @@ def _spanning_zero(part: "Correlations") -> list[str]:
         f"The interval of {part.coefficient} ({part.level}) spans zero for {', '.join(spanning)}: the "
         f"data do not show that it agrees with people at all."
     ]
+
+
+def _of_inverse(part: "Correlations") -> list[str]:
+    """Say what a square hides: an interval of pearson_r that spans zero, and its sign."""
+    rows = [row for row in part.rows if not row.sentinel]
+    # Of an interval that spans zero only the upper end is missing.
+    open_ended = [row.name for row in rows if row.chosen.low > 0 and math.isnan(row.chosen.high)]
+    against = [row.name for row in rows if _pearson(row) < 0]
+    found = []
+    if open_ended:
+        found.append(
+            f"The interval of pearson_r spans zero for {', '.join(open_ended)}: the data do not show that it "
+            f"agrees with people at all."
+        )
+    if against:
+        found.append(
+            f"inverse_r_squared does not tell the sign: pearson_r is below 0 for {', '.join(against)}, which "
+            f"goes against people however small the value is."
+        )
+    return found
+
+
+def _pearson(row: MetricRow) -> float:
+    found = row.values.get("pearson_r", {}).get("pooled")
+    return math.nan if found is None else found.value
 
 
 def _constant_groups(part: "Correlations") -> list[str]:

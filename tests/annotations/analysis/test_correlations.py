@@ -238,3 +238,18 @@ def test_metrics_that_share_no_item_are_not_compared_and_the_reason_is_told(tabl
     assert said(part, "Metrics are not put in clusters: on the 0 items")
     assert not said(part, "Clusters compare")
     assert {row.cluster for row in part.rows} == {""}
+
+
+def test_a_metric_that_goes_against_people_is_named_where_its_sign_is_squared_away(table):
+    noise = np.random.default_rng(3).normal(size=len(table))
+    turned = {**table.metrics, "turned": -table.metrics["clip"], "noise": noise}
+    part = part_of(replace(table, metrics=turned), coefficient="inverse_r_squared", level="pooled")
+    values = {name: row.values["pearson_r"]["pooled"].value for name, row in rows_of(part).items()}
+    assert values["turned"] == pytest.approx(-values["clip"])
+    (against,) = said(part, "does not tell the sign")
+    assert "turned" in against
+    assert "clip" not in against
+    (spanning,) = said(part, "The interval of pearson_r spans zero for")
+    assert "noise" in spanning
+    assert "turned" not in spanning
+    assert not said(part_of(table, coefficient="pearson_r", level="pooled"), "does not tell the sign")

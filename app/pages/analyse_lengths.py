@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,4 +77,4 @@ def _uncrowded(part: LengthPart, chosen: str) -> list[Bucket]:
 
 
 def _line(notices: tuple[str, ...]) -> str:
-    return f'<p class="ra-soft an-folded">{" ".join(notices)}</p>'
+    return f'<p class="ra-soft an-folded">{html.escape(" ".join(notices))}</p>'

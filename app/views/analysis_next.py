@@ -99,7 +99,7 @@ def _note(ranking: Ranking) -> str:
         "until then captions stand in the order in which they were added; a draw gives all the same chance"
     )
     if not ranking.n_scored:
-        steps = f"score them first (Admin, or specs score); {steps}"
+        steps = f"score them first (the app does so while it runs, or python -m app.score_items); {steps}"
     told = f"{sentence(ranking.note)} {sentence(steps)}"
     if not math.isnan(ranking.pearson_r):
         told = sentence(ranking.note)

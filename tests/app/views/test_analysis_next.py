@@ -90,6 +90,13 @@ def test_a_campaign_without_captions_when_shown_says_what_to_do() -> None:
     assert "Import some on Admin" in next_view(ranking(n_items=0))
 
 
+def test_captions_without_scores_when_shown_say_how_they_come_by_them() -> None:
+    shown = next_view(ranking(item(), n_scored=0, pearson_r=math.nan, note="no caption has a score"))
+    # `specs score` writes a file and stores nothing.
+    assert "python -m app.score_items" in shown
+    assert "specs score)" not in shown
+
+
 def test_captions_and_names_when_hostile_are_text() -> None:
     shown = next_view(ranking(item(caption=HOSTILE, item_id='"><b>'), campaign=HOSTILE, metric=HOSTILE))
     shown += question_view(3, HOSTILE, "gain")

@@ -246,7 +246,7 @@ def draw_next(
             raise UnknownRecordError(f"campaign {pool.campaign.name!r} was deleted; restore it first")
         free = np.flatnonzero([not item.waiting for item in pool.items])
         _refuse(pool, len(free), n, seed)
-        _refuse_unknown(connection, pool, metric, model_sha256)
+        _refuse_unknown(connection, pool, metric)
         chances = sampling_probabilities(pool.sizes(by)[free], n)
         before = _since(connection, pool)
         unrated = np.array([pool.items[position].done == 0 for position in free])
@@ -296,17 +296,16 @@ def _refuse(pool: Pool, n_free: int, n: int, seed: int) -> None:
         )
 
 
-def _refuse_unknown(connection: Connection, pool: Pool, metric: str, model_sha256: str | None) -> None:
-    """Refuse scores that there are none of where there are others: a slip would draw with equal chances."""
+def _refuse_unknown(connection: Connection, pool: Pool, metric: str) -> None:
+    """Refuse a metric without scores where others have some: a slip would draw with equal chances."""
     if any(not math.isnan(item.score) for item in pool.items):
         return
     query = select(scores.c.metric).join(items, items.c.id == scores.c.item_id)
     known = sorted(connection.scalars(query.where(items.c.campaign_id == pool.campaign.id).distinct()))
-    if known:
-        by = "" if model_sha256 is None else f" of the weights {model_sha256!r}"
+    if known and metric not in known:
         raise InvalidRecordError(
-            f"no caption of campaign {pool.campaign.name!r} has a score of {metric!r}{by}; there are scores "
-            f"of {', '.join(known)}"
+            f"no caption of campaign {pool.campaign.name!r} has a score of {metric!r}; there are scores of "
+            f"{', '.join(known)}"
         )
 
 

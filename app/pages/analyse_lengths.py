@@ -10,6 +10,7 @@ import gradio as gr
 
 from annotations.analysis.figures import length_lines
 from annotations.analysis.lengths import length_part
+from annotations.analysis.metric_names import metric_name
 from app.analysis_parts import N_RESAMPLES, SEED, Part, Reading
 from app.views.analysis_lengths import lengths_view
 
@@ -41,7 +42,10 @@ def build(_context: AppContext) -> Part:
         if not part.n_items:
             return gr.Column(visible=True), gr.Plot(visible=False), _line(part.notices)
         figure = length_lines(
-            _uncrowded(part, asked.metric), coefficient=part.coefficient, chosen=asked.metric
+            _uncrowded(part, asked.metric),
+            coefficient=part.coefficient,
+            chosen=asked.metric,
+            label=metric_name,
         )
         # Slanted, the three lines of a label cannot be read.
         figure.update_xaxes(tickangle=0, tickfont={"size": 10})

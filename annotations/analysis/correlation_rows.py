@@ -1,10 +1,15 @@
 """What the correlations of an analysis are made of: a row a metric, the human ceiling, and counts."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from annotations.analysis.table import AnalysisTable
 from annotations.correlation import Statistic
 from annotations.level_values import LevelValue
+from annotations.resampling import Floats
 from annotations.williams import WilliamsTest
 
 
@@ -110,3 +115,30 @@ def letters_of(cluster: int | None) -> str:
         left, digit = divmod(left - 1, 26)
         letters = chr(ord("A") + digit) + letters
     return letters
+
+
+def count_table(table: AnalysisTable, question: str, human: Floats) -> Counted:
+    """Count what the figures on a question rest on.
+
+    Args:
+        table: The rated captions.
+        question: The scale.
+        human: (N,) mean of the raters; NaN where nobody answered it.
+    """
+    given = table.answers[question]
+    rated = np.flatnonzero(~np.isnan(human)).tolist()
+    per_item = np.bincount(given.item, minlength=len(table))[rated]
+    return Counted(
+        n_items=len(rated),
+        n_images=len({table.images[row] for row in rated}),
+        n_systems=len({table.systems[row] for row in rated} - {""}),
+        n_without_system=sum(table.systems[row] == "" for row in rated),
+        n_raters=len(np.unique(given.rater)),
+        n_answers=len(given.value),
+        fewest_per_item=int(per_item.min()) if rated else 0,
+        mean_per_item=float(per_item.mean()) if rated else math.nan,
+        most_per_item=int(per_item.max()) if rated else 0,
+        n_ratings=table.n_ratings,
+        n_blind=table.n_blind,
+        knows_blind=table.knows_blind,
+    )

@@ -12,7 +12,14 @@ from typing import Any, Final, cast
 import numpy as np
 
 from annotations.analysis.correlation_notices import notices
-from annotations.analysis.correlation_rows import Ceiling, Counted, MetricRow, WilliamsPair, letters_of
+from annotations.analysis.correlation_rows import (
+    Ceiling,
+    Counted,
+    MetricRow,
+    WilliamsPair,
+    count_table,
+    letters_of,
+)
 from annotations.analysis.table import SENTINELS, AnalysisTable
 from annotations.correlation import Statistic
 from annotations.correlation_levels import (
@@ -171,7 +178,7 @@ def correlations(
         no_ranking=no_ranking,
         williams=_williams(table, human, rows, coefficient, level) if not quick else (),
         effective_n=effective_n(table.weights[~np.isnan(human)]) if weighted else None,
-        counted=_count(table, question, human),
+        counted=count_table(table, question, human),
         notices=(),
         ties=TIES,
         levels=LEVELS,
@@ -379,23 +386,3 @@ def _ceiling(
         **drawn,
     )
     return Ceiling(found.human_ceiling, found.n_raters)
-
-
-def _count(table: AnalysisTable, question: str, human: Floats) -> Counted:
-    given = table.answers[question]
-    rated = np.flatnonzero(~np.isnan(human)).tolist()
-    per_item = np.bincount(given.item, minlength=len(table))[rated]
-    return Counted(
-        n_items=len(rated),
-        n_images=len({table.images[row] for row in rated}),
-        n_systems=len({table.systems[row] for row in rated} - {""}),
-        n_without_system=sum(table.systems[row] == "" for row in rated),
-        n_raters=len(np.unique(given.rater)),
-        n_answers=len(given.value),
-        fewest_per_item=int(per_item.min()) if rated else 0,
-        mean_per_item=float(per_item.mean()) if rated else math.nan,
-        most_per_item=int(per_item.max()) if rated else 0,
-        n_ratings=table.n_ratings,
-        n_blind=table.n_blind,
-        knows_blind=table.knows_blind,
-    )

@@ -85,6 +85,8 @@ def owner(engine: Engine, open_page: OpenPage) -> Callable[..., Page]:
         expect(page.locator("#admin-nav")).to_be_visible()
         if campaign:
             page.locator("#admin-campaign").select_option(label=campaign)
+            # Until then the other campaign's section stands there.
+            expect(page.locator("#admin-section[aria-busy]")).to_have_count(0)
         return page
 
     return enter

@@ -1,5 +1,6 @@
 """From judged units to a default threshold, in a real browser: figures, slider, promise, two steps."""
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,7 +81,8 @@ def test_an_admin_makes_the_calibrated_threshold_the_default_and_inspect_starts_
     figures = page.locator("#dips-figures")
     expect(figures).to_contain_text("AUROC")
     expect(page.locator("#dips-plot-threshold .main-svg").first).to_be_visible()
-    expect(page.locator("#dips-history")).to_contain_text("has no default yet")
+    # Another test may have given this model a default and taken it back.
+    expect(page.locator("#dips-history")).to_contain_text(re.compile("has no default yet|first0, withdrawn"))
     page.locator("#dips-threshold input[type=number]").fill("0.15")
     page.locator("#dips-threshold input[type=number]").press("Enter")
     expect(figures).to_contain_text("Threshold 0.150")

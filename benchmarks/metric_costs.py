@@ -1,8 +1,8 @@
 """Time what each metric that is stored beside SPECS adds to the scoring of captions.
 
 Drawn scenes with a true and a false caption each are imported and scored as the app does it beside its
-raters, anew for each set of metrics: cut, image, curve, the metrics, and the rows. Processor seconds count all
-threads.
+raters, anew for each set of metrics: cut, image, curve, the metrics, and the rows. Processor seconds count
+all threads.
 
     OMP_NUM_THREADS=1 python benchmarks/metric_costs.py [--scenes 64] [--rounds 3]
 """
@@ -56,7 +56,8 @@ def seconds_a_caption(encoder: Encoder, table: Path, metrics: tuple[str, ...]) -
         done = score_waiting(engine, PictureStore(Path(folder) / "images"), encoder, metrics=metrics)
         seconds = time.process_time() - begun
         engine.dispose()
-    assert done.scored and not done.failed
+    assert done.scored
+    assert not done.failed
     return seconds / done.scored
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from annotations.errors import InvalidScoresError
 from annotations.stopping import end_if_over
@@ -89,10 +90,31 @@ def all_draws(n_groups: int, *, n_resamples: int, seed: int) -> Counts:
     return draws
 
 
+def tail_share(confidence: float, n_groups: int) -> float:
+    """Find the share of resamples that lies beyond either end of an interval.
+
+    Resamples of C images vary too little, by (C - 1) / C in their variance, and plain percentiles take that
+    variance for known. Here the interval of a mean is as wide as Student's.
+
+    Args:
+        confidence: Of the interval, between 0 and 1.
+        n_groups: Images that were drawn from, C; at least 2.
+
+    Returns:
+        Below (1 - confidence) / 2, and near it where images are many: .0218 of 60 images for .95.
+
+    Source:
+        Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician 69(4), 2015: the
+        expanded percentile interval.
+    """
+    student = special.stdtrit(n_groups - 1, (1 - confidence) / 2)
+    return float(special.ndtr(math.sqrt(n_groups / (n_groups - 1)) * student))
+
+
 def percentile_interval(
     values: Floats, confidence: float, *, n_groups: int, otherwise: str
 ) -> tuple[float, float, str]:
-    """Find the percentile interval of the values that resamples have.
+    """Find the expanded percentile interval of the values that resamples have: see `tail_share`.
 
     Args:
         values: (B,) the statistic on each resample; NaN where it has no value.
@@ -119,6 +141,6 @@ def percentile_interval(
         # Such as a share of 0: an interval from 0 to 0 would promise that it never happens.
         same = "every resample has the same value, which says nothing of how far off it may be"
         return math.nan, math.nan, f"{note}; no interval: {same}" if note else f"no interval: {same}"
-    tail = (1 - confidence) / 2
+    tail = tail_share(confidence, n_groups)
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high), note

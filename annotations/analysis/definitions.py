@@ -28,8 +28,9 @@ DEFINITIONS: Final = {
     "n": Definition("Items that a number rests on, unless its column says what else it counts.", _OURS),
     "interval": Definition(
         "The middle share, 95 % unless said otherwise, of the values on resamples of images drawn with "
-        "replacement, all items of an image together; a resample without a value is counted in the note.",
-        "percentile bootstrap, Efron 1979; docs/analysis.md, Intervals",
+        "replacement, all items of an image together; a little more than that share where images are few. "
+        "A resample without a value is counted in the note.",
+        "expanded percentile bootstrap, Efron 1979 and Hesterberg 2015; docs/analysis.md, Intervals",
     ),
     "human": Definition("Mean of the raters' answers to the question on one item.", _OURS),
     "pearson_r": Definition(

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from plain_interval import plain_ends
 from scipy import stats
 
 from annotations.correlation_levels import (
@@ -106,9 +107,9 @@ def test_every_level_has_the_interval_of_a_slow_plain_bootstrap():
             means = [(human[part].mean(), metric[part].mean()) for part in parts]
             found["between_systems"].append(of(*np.round(np.array(means), 11).T))
         for level, values in found.items():
-            expected = np.nanquantile(values, [0.025, 0.975])
+            expected = plain_ends(values, 0.95, 12)
             got = table.values[name][level]
-            assert [got.low, got.high] == pytest.approx(list(expected), abs=1e-7), (name, level)
+            assert [got.low, got.high] == pytest.approx(expected, abs=1e-7), (name, level)
 
 
 def test_inverse_r_squared_turns_the_interval_round_and_says_what_it_is():
@@ -237,11 +238,11 @@ def test_intervals_cover_the_values_of_a_known_process_as_often_as_they_say():
     for seed in range(rounds):
         human, metric, image, system = world(80, seed)
         values = correlate_levels(
-            human, metric, groups=image, systems=system, n_resamples=400, seed=seed
+            human, metric, groups=image, systems=system, n_resamples=1000, seed=seed
         ).values
         for key, true in truth.items():
             found = values[key[0]][key[1]]
             covered[key] += found.low <= true <= found.high
-    # Percentile intervals of 80 images cover a little less than they say; Monte Carlo error comes on top.
+    print({key: round(n / rounds, 3) for key, n in covered.items()})  # docs/analysis.md
     margin = 3 * math.sqrt(0.95 * 0.05 / rounds)
-    assert {key: n / rounds for key, n in covered.items() if abs(n / rounds - 0.95) > margin + 0.01} == {}
+    assert {key: n / rounds for key, n in covered.items() if abs(n / rounds - 0.95) > margin} == {}

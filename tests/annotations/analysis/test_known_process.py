@@ -176,7 +176,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say_in_a_few_draws():
 @pytest.mark.slow
 def test_intervals_cover_the_truth_as_often_as_they_say():
     rounds = 300
-    found = coverage(Process(n_images=80), rounds=rounds, n_resamples=400)
+    found = coverage(Process(n_images=80), rounds=rounds, n_resamples=1000)
     print({key: round(share, 3) for key, share in found.items()})
     # Percentile intervals of 80 images cover a little less than they say; Monte Carlo error comes on top.
     margin = 3 * math.sqrt(0.95 * 0.05 / rounds) + 0.015

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from annotations.resampling import Counts, Floats
+from annotations.resampling import Counts, Draws, Floats
 from annotations.stopping import end_if_over
 
 # A block of N by b numbers of about a megabyte stays in the processor's cache.
@@ -32,7 +32,7 @@ _Places = npt.NDArray[np.intp]
 PairValues = Callable[[slice], npt.NDArray[np.floating]]
 
 
-def item_weights(draws: Counts, n_items: int) -> Iterator[tuple[slice, Floats]]:
+def item_weights(draws: Draws, n_items: int) -> Iterator[tuple[slice, Floats]]:
     """Turn draws into columns of weights, a few resamples at a time.
 
     Args:
@@ -56,7 +56,7 @@ def running_sums(weights: Floats) -> Floats:
     return sums
 
 
-def concordance(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
+def concordance(human: Floats, metric: Floats, draws: Draws, cluster: Counts) -> Floats:
     """Count concordant less discordant pairs on each resample, each pair once.
 
     Args:
@@ -124,7 +124,7 @@ def _splits(x: _Places, y: _Places) -> Iterator[_Split]:
             yield _Split(lower, upper, first, below, above, last)
 
 
-def _by_sorting(x: _Places, y: _Places, draws: Counts, cluster: Counts) -> Floats:
+def _by_sorting(x: _Places, y: _Places, draws: Draws, cluster: Counts) -> Floats:
     splits = list(_splits(x, y))
     result = np.zeros(len(draws))
     for rows, of_image in item_weights(draws, len(x)):
@@ -139,7 +139,7 @@ def _by_sorting(x: _Places, y: _Places, draws: Counts, cluster: Counts) -> Float
     return result
 
 
-def _by_products(x: _Places, y: _Places, draws: Counts, cluster: Counts) -> Floats:
+def _by_products(x: _Places, y: _Places, draws: Draws, cluster: Counts) -> Floats:
     by_image = np.argsort(cluster, kind="stable")
     x, y = x[by_image], y[by_image]
     starts = np.searchsorted(cluster[by_image], np.arange(draws.shape[1]))  # (C,)
@@ -152,7 +152,7 @@ def _by_products(x: _Places, y: _Places, draws: Counts, cluster: Counts) -> Floa
 
 
 def quadratic_form(
-    compare: PairValues, starts: _Places, n_items: int, draws: Counts, *, copies: bool = True
+    compare: PairValues, starts: _Places, n_items: int, draws: Draws, *, copies: bool = True
 ) -> Floats:
     """Add up a symmetric value of pairs of items over all pairs of each resample, in both orders.
 

@@ -21,7 +21,8 @@ from annotations.length_effects import (
     weigh_recommendation,
 )
 from annotations.metric_ranking import rank_metrics
-from annotations.permutation import Coefficient, Swap, TestLevel
+from annotations.permutation import Swap, TestLevel
+from annotations.resampled import Coefficient
 from annotations.resampling import Floats, numbered
 from annotations.williams import williams_test
 

@@ -16,7 +16,7 @@ from annotations.correlation import MIN_ITEMS, Statistic
 from annotations.errors import InvalidScoresError
 from annotations.kappa import MIN_SHARED
 from annotations.long_form import Level, Ratings, Value, as_ratings
-from annotations.permutation import MEASURES, Coefficient
+from annotations.resampled import MEASURES, Coefficient
 from annotations.resampling import Counts, Floats, check_options, draw_blocks, percentile_interval
 from annotations.within_groups import Policy, mean_over_groups, within_groups
 

@@ -12,8 +12,7 @@ import numpy as np
 
 from annotations.correlation import ArrayLike, Statistic, paired, undefined
 from annotations.errors import InvalidScoresError
-from annotations.permutation import MEASURES, Coefficient
-from annotations.resampled import resampled_pearson, resampled_spearman
+from annotations.resampled import MEASURES, Coefficient, resampled_pearson, resampled_spearman
 from annotations.resampling import Counts, Floats, all_draws, check_options, numbered, percentile_interval
 
 BOUNDARY: Final = 60.0

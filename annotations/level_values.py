@@ -5,8 +5,9 @@ In comments: B resamples, C images, N items, S systems.
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast
 
+from annotations.resampled import Coefficient
 from annotations.resampling import Counts, Floats, percentile_interval
 
 FEW_GROUPS: Final = 30
@@ -22,6 +23,11 @@ TIES: Final = {
     "threshold calibrated on other images",
 }
 """How each coefficient treats ties, by its name."""
+
+_STAND_INS: Final[dict[str, Coefficient]] = {
+    "pairwise_accuracy": "kendall_tau_b",
+    "inverse_r_squared": "pearson_r",
+}
 
 INVERSE_NOTE: Final = (
     "1 / pearson_r**2: the paper's column '1-R^2' holds this in its own rows (3.65 for r = .5228) and "
@@ -113,6 +119,18 @@ class Sample:
     coefficients: tuple[str, ...]
     confidence: float
     seed: int
+
+
+def correlation_for(coefficient: str) -> Coefficient:
+    """Find the correlation that stands for a coefficient where only a correlation can be computed.
+
+    Args:
+        coefficient: One of `TIES`.
+
+    Returns:
+        Itself, kendall_tau_b for pairwise accuracy, or pearson_r for inverse_r_squared.
+    """
+    return _STAND_INS.get(coefficient) or cast(Coefficient, coefficient)
 
 
 def level_value(

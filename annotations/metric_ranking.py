@@ -13,14 +13,13 @@ import numpy as np
 from annotations.correlation import ArrayLike, paired, undefined
 from annotations.errors import InvalidScoresError
 from annotations.permutation import (
-    MEASURES,
     STOPPING_RULE,
-    Coefficient,
     PermutationTest,
     Swap,
     TestLevel,
     permutation_test,
 )
+from annotations.resampled import MEASURES, Coefficient
 from annotations.resampling import Floats, numbered
 from annotations.within_groups import MIN_IN_GROUP, mean_over_groups, within_groups
 

@@ -12,19 +12,11 @@ import numpy as np
 
 from annotations.correlation import ArrayLike, paired_with_both, undefined
 from annotations.errors import InvalidScoresError
-from annotations.resampled import (
-    Measure,
-    resampled_kendall_b,
-    resampled_kendall_c,
-    resampled_pearson,
-    resampled_spearman,
-    unit_scale,
-)
+from annotations.resampled import MEASURES, Coefficient, unit_scale
 from annotations.resampling import Counts, Floats, numbered
 from annotations.stopping import end_if_over
 from annotations.within_groups import mean_of_rows, within_groups
 
-Coefficient = Literal["pearson_r", "spearman_rho", "kendall_tau_b", "kendall_tau_c"]
 TestLevel = Literal["pooled", "per_image"]
 Swap = Literal["image", "item"]
 
@@ -37,13 +29,6 @@ STOPPING_RULE: Final = (
 )
 
 _BLOCK: Final = 250
-MEASURES: Final[dict[str, Measure]] = {
-    "pearson_r": resampled_pearson,
-    "spearman_rho": resampled_spearman,
-    "kendall_tau_b": resampled_kendall_b,
-    "kendall_tau_c": resampled_kendall_c,
-}
-"""What can be compared over all items."""
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,24 @@
 
 All take (N,) human scores, (N,) metric scores, how often each image was drawn in each resample (B, C), and
 the image of each item (N,); all give (B,) values, NaN where one side of a resample is constant or nothing is
-drawn. An image that is drawn twice counts as two images that happen to be alike.
+drawn. An image that is drawn twice counts as two images that happen to be alike. Draws may be weights as
+well, at least 1 where an image is drawn: an item counts as much, and a pair as much as the product of both.
 
 In comments: B resamples, b of them at a time, C images (clusters), N items, V distinct values.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from annotations.concordance import concordance, item_weights, running_sums
-from annotations.resampling import Counts, Floats
+from annotations.resampling import Counts, Draws, Floats
 
-Measure = Callable[[Floats, Floats, Counts, Counts], Floats]
+Measure = Callable[[Floats, Floats, Draws, Counts], Floats]
+Coefficient = Literal["pearson_r", "spearman_rho", "kendall_tau_b", "kendall_tau_c"]
 
 # Below this share of the sum of squares a variance has lost digits, and is computed again the slow way.
 _CANCELLED: Final = 1e-6
@@ -25,7 +27,7 @@ _CANCELLED: Final = 1e-6
 _CELLS_AT_ONCE: Final = 2_000_000
 
 
-def resampled_pearson(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
+def resampled_pearson(human: Floats, metric: Floats, draws: Draws, cluster: Counts) -> Floats:
     """Compute Pearson's r on each resample, from sums over images.
 
     Args:
@@ -113,7 +115,7 @@ def _sort(values: Floats) -> _Sorted:
     return _Sorted(order, begins[position], begins[position + 1], begins)
 
 
-def resampled_spearman(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
+def resampled_spearman(human: Floats, metric: Floats, draws: Draws, cluster: Counts) -> Floats:
     """Compute Spearman's rho on each resample: Pearson's r of ranks in which ties share their mean.
 
     Args:
@@ -143,7 +145,7 @@ def resampled_spearman(human: Floats, metric: Floats, draws: Counts, cluster: Co
     return result
 
 
-def resampled_kendall(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> tuple[Floats, Floats]:
+def resampled_kendall(human: Floats, metric: Floats, draws: Draws, cluster: Counts) -> tuple[Floats, Floats]:
     """Compute Kendall's tau-b and Stuart's tau-c on each resample.
 
     Args:
@@ -175,14 +177,23 @@ def resampled_kendall(human: Floats, metric: Floats, draws: Counts, cluster: Cou
     return _ratio(balance, untied, untied > 0), _ratio(balance, n * n * share, share > 0)
 
 
-def resampled_kendall_b(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
+def resampled_kendall_b(human: Floats, metric: Floats, draws: Draws, cluster: Counts) -> Floats:
     """Compute Kendall's tau-b on each resample: see `resampled_kendall`."""
     return resampled_kendall(human, metric, draws, cluster)[0]
 
 
-def resampled_kendall_c(human: Floats, metric: Floats, draws: Counts, cluster: Counts) -> Floats:
+def resampled_kendall_c(human: Floats, metric: Floats, draws: Draws, cluster: Counts) -> Floats:
     """Compute Stuart's tau-c on each resample: see `resampled_kendall`."""
     return resampled_kendall(human, metric, draws, cluster)[1]
+
+
+MEASURES: Final[dict[str, Measure]] = {
+    "pearson_r": resampled_pearson,
+    "spearman_rho": resampled_spearman,
+    "kendall_tau_b": resampled_kendall_b,
+    "kendall_tau_c": resampled_kendall_c,
+}
+"""What can be computed over all items of a resample, by name."""
 
 
 def _ratio(numerator: Floats, denominator: Floats, defined: npt.NDArray[np.bool_]) -> Floats:

@@ -25,6 +25,7 @@ _CELLS_AT_ONCE: Final = 2_000_000
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+Draws = Counts | Floats  # how often images are drawn, or with what weight
 
 
 def check_options(n_resamples: int, confidence: float) -> None:

@@ -2,17 +2,22 @@
 
 The weight of an item is 1 over the chance with which it was drawn: it stands for that many items of the pool.
 
-In comments: B resamples, C images (clusters), K sums, N items.
+In comments: B resamples, b of them at a time, C images (clusters), N items.
 """
 
 import math
 from collections.abc import Callable, Hashable, Sequence
+from typing import Final
 
 import numpy as np
 
-from annotations.correlation import MIN_ITEMS, ArrayLike, Statistic
+from annotations.correlation import ArrayLike, Statistic, undefined
 from annotations.errors import InvalidScoresError
+from annotations.resampled import MEASURES
 from annotations.resampling import Counts, Floats, check_options, draw_blocks, numbered, percentile_interval
+
+# Bounds the memory of one step to some tens of megabytes.
+_CELLS_AT_ONCE: Final = 2_000_000
 
 
 def effective_n(weights: ArrayLike) -> float:
@@ -66,10 +71,10 @@ def hajek_mean(
     """
     value, weight, group, n_groups = _sample([values], weights, groups)
     reason = "" if len(weight) else "no item has a value"
+    total, weighed = (_per_image(each, group, n_groups) for each in (weight * value[0], weight))
     return _statistic(
-        np.stack([weight * value[0], weight], axis=1),
-        lambda sums: sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan),
-        group,
+        lambda draws: (draws @ total) / (draws @ weighed),  # every image that is drawn has a weight
+        n=len(weight),
         n_groups=n_groups,
         reason=reason,
         n_resamples=n_resamples,
@@ -120,10 +125,10 @@ def horvitz_thompson_mean(
         raise InvalidScoresError(f"{len(given)} items cannot be drawn from a pool of {n_pool}")
     value, weight, group, n_groups = _sample([given], weights, groups)
     reason = "" if len(weight) else "no item has a value"
+    total = _per_image(weight * value[0], group, n_groups)
     return _statistic(
-        (weight * value[0])[:, None] / max(1, n_pool),
-        lambda sums: sums[:, 0],
-        group,
+        lambda draws: (draws @ total) / n_pool,
+        n=len(weight),
         n_groups=n_groups,
         reason=reason,
         n_resamples=n_resamples,
@@ -132,7 +137,8 @@ def horvitz_thompson_mean(
     )
 
 
-def weighted_pearson_r(
+def weighted_correlation(
+    coefficient: str,
     human_scores: ArrayLike,
     metric_scores: ArrayLike,
     weights: ArrayLike,
@@ -142,9 +148,10 @@ def weighted_pearson_r(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Statistic:
-    """Estimate Pearson's correlation over the pool, with weighted means, variances and covariance.
+    """Estimate a correlation over the pool: every item counts with its weight, every pair with their product.
 
     Args:
+        coefficient: One of `annotations.resampled.MEASURES`.
         human_scores: (N,) of the drawn items; NaN leaves an item out.
         metric_scores: (N,) of the drawn items; NaN leaves an item out.
         weights: (N,) as for `hajek_mean`.
@@ -157,40 +164,38 @@ def weighted_pearson_r(
         In [-1, 1]; NaN, with the reason as its note, on fewer than three items and where a side is constant.
 
     Raises:
-        InvalidScoresError: As for `hajek_mean`.
+        InvalidScoresError: As for `hajek_mean`, or if there is no such coefficient.
+
+    Source:
+        ours: docs/analysis.md, Which items next. With whole weights it is the coefficient of as many copies.
     """
-    scores, weight, group, n_groups = _sample([human_scores, metric_scores], weights, groups)
-    reason = ""
-    if len(weight) < MIN_ITEMS:
-        reason = f"needs at least {MIN_ITEMS} items with a score and a rating; there are {len(weight)}"
-    elif (np.ptp(scores, axis=1) == 0).any():
-        reason = f"all {'human' if np.ptp(scores[0]) == 0 else 'metric'} scores are equal"
-    else:
-        # About their mean and in units of their spread, so that little is lost in the sums of squares.
-        scores = scores - np.average(scores, axis=1, weights=weight)[:, None]
-        scores = scores / np.abs(scores).max(axis=1, keepdims=True)
-    x, y = scores
+    if coefficient not in MEASURES:
+        raise InvalidScoresError(f"there is no weighted {coefficient!r}; there are {', '.join(MEASURES)}")
+    (human, metric), weight, group, n_groups = _sample([human_scores, metric_scores], weights, groups)
+    reason = undefined(human, metric)
+    if not reason:
+        weight = weight / weight.min()  # the measures take weights from 1 on
+
+    def of(draws: Counts) -> Floats:
+        # Every item is an image of its own here, drawn as often as its image and weighing so much.
+        step = max(1, _CELLS_AT_ONCE // len(weight))
+        items = np.arange(len(weight))
+        return np.concatenate(
+            [
+                MEASURES[coefficient](human, metric, draws[at : at + step, group] * weight, items)
+                for at in range(0, len(draws), step)
+            ]
+        )
+
     return _statistic(
-        np.stack([one * weight for one in (np.ones(len(weight)), x, y, x * x, y * y, x * y)], axis=1),
-        _pearson_of_sums,
-        group,
+        of,
+        n=len(weight),
         n_groups=n_groups,
         reason=reason,
         n_resamples=n_resamples,
         confidence=confidence,
         seed=seed,
     )
-
-
-def _pearson_of_sums(sums: Floats) -> Floats:
-    """Compute r from the weighted sums of 1, x, y, xx, yy and xy on each resample: (B,)."""
-    total = np.where(sums[:, :1] > 0, sums[:, :1], np.nan)
-    x, y, xx, yy, xy = (sums[:, 1:] / total).T
-    spread_x, spread_y = xx - x * x, yy - y * y
-    # A spread that is rounding of 0 is a resample of one value.
-    varies = (spread_x > 1e-14) & (spread_y > 1e-14)
-    below = np.sqrt(np.where(varies, spread_x, np.nan)) * np.sqrt(np.where(varies, spread_y, np.nan))
-    return np.asarray(np.clip((xy - x * y) / below, -1, 1))
 
 
 def _weights(weights: ArrayLike) -> Floats:
@@ -219,24 +224,26 @@ def _sample(
 
 
 def _statistic(
-    terms: Floats,
-    of: Callable[[Floats], Floats],
-    group: Counts,
+    of: Callable[[Counts], Floats],
     *,
+    n: int,
     n_groups: int,
     reason: str,
     n_resamples: int,
     confidence: float,
     seed: int,
 ) -> Statistic:
-    """Compute a function of (N, K) sums on the data and on resamples of images."""
+    """Compute a function of (b, C) draws on the data and on resamples of images."""
     check_options(n_resamples, confidence)
     if reason:
-        return Statistic(math.nan, len(terms), math.nan, math.nan, reason)
-    per_image = np.stack([np.bincount(group, weights=term) for term in terms.T], axis=1)  # (C, K)
+        return Statistic(math.nan, n, math.nan, math.nan, reason)
     blocks = draw_blocks(n_groups, n_resamples=n_resamples, seed=seed)
-    values = np.concatenate([of(np.asarray(block @ per_image)) for block in blocks])
+    values = np.concatenate([of(block) for block in blocks])
     low, high, note = percentile_interval(
         values[1:], confidence, n_groups=n_groups, otherwise="one side is constant"
     )
-    return Statistic(float(values[0]), len(terms), low, high, note)
+    return Statistic(float(values[0]), n, low, high, note)
+
+
+def _per_image(values: Floats, group: Counts, n_groups: int) -> Floats:
+    return np.asarray(np.bincount(group, weights=values, minlength=n_groups), dtype=np.float64)

@@ -190,9 +190,9 @@ def _weights(part: "Correlations") -> list[str]:
     if part.effective_n is None:
         return []
     return [
-        f"Items were drawn with unequal chances. pearson_r with weights stands for the whole pool; it says "
-        f"as much as {part.effective_n:,.0f} items of equal weight. The other coefficients are not weighted "
-        f"and stand for the drawn items only."
+        f"Items were drawn with unequal chances. {part.weighted_coefficient} with weights stands for the "
+        f"whole pool; it says as much as {part.effective_n:,.0f} items of equal weight. The other values are "
+        f"not weighted and stand for the drawn items only."
     ]
 
 

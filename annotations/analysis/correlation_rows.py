@@ -29,8 +29,8 @@ class MetricRow:
         n_images: Images of the items with a score.
         cluster: A for the best, B for those that are significantly worse than one of A, and so on; "" for
             sentinels, and where nothing was tested.
-        weighted: pearson_r over the pool from which items were drawn with unequal chances; None where none
-            were.
+        weighted: The coefficient, or the correlation that stands for it, over the pool from which items were
+            drawn with unequal chances; None where none were.
     """
 
     name: str

@@ -34,10 +34,12 @@ from annotations.correlation_levels import (
 from annotations.correlation_report import LEVELS
 from annotations.errors import InvalidScoresError
 from annotations.leave_one_out import Over, leave_one_out
+from annotations.level_values import correlation_for
 from annotations.metric_ranking import Ranking, rank_metrics
-from annotations.permutation import MEASURES, Coefficient, TestLevel
+from annotations.permutation import TestLevel
+from annotations.resampled import MEASURES, Coefficient
 from annotations.resampling import Floats
-from annotations.weighting import effective_n, weighted_pearson_r
+from annotations.weighting import effective_n, weighted_correlation
 from annotations.williams import williams_test
 
 QUICK_ANSWERS: Final = 20_000
@@ -62,6 +64,7 @@ class Correlations:
         williams: Williams' test of every two such metrics, where it holds.
         effective_n: Items of equal weight that would say as much as the weighted ones; None where nothing was
             drawn with unequal chances.
+        weighted_coefficient: What `MetricRow.weighted` is; empty where there is none.
         counted: What the figures rest on.
         notices: What a reader has to know, in plain sentences.
         ties: How each coefficient treats ties, by its name.
@@ -82,6 +85,7 @@ class Correlations:
     no_ranking: str
     williams: tuple[WilliamsPair, ...]
     effective_n: float | None
+    weighted_coefficient: str
     counted: Counted
     notices: tuple[str, ...]
     ties: Mapping[str, str]
@@ -140,7 +144,7 @@ def correlations(
     names = [name for name in TIES if name in some]
     over = IMAGE_LEVELS if quick and alone and level in IMAGE_LEVELS else (*IMAGE_LEVELS, *SYSTEM_LEVELS)
     whole = _tables(table, human, coefficient, level, names, over, everything=everything, drawn=drawn)
-    weighted = bool((table.weights != 1).any())
+    weighted, weighed = bool((table.weights != 1).any()), correlation_for(coefficient)
     rows = tuple(
         MetricRow(
             name=name,
@@ -153,8 +157,8 @@ def correlations(
             n_missing=int((~np.isnan(human)).sum()) - found.n_items,
             n_images=found.n_images,
             cluster="",
-            weighted=weighted_pearson_r(
-                human, table.metrics[name], table.weights, groups=table.images, **cast(Any, drawn)
+            weighted=weighted_correlation(
+                weighed, human, table.metrics[name], table.weights, groups=table.images, **cast(Any, drawn)
             )
             if weighted
             else None,
@@ -178,6 +182,7 @@ def correlations(
         no_ranking=no_ranking,
         williams=_williams(table, human, rows, coefficient, level) if not quick else (),
         effective_n=effective_n(table.weights[~np.isnan(human)]) if weighted else None,
+        weighted_coefficient=weighed if weighted else "",
         counted=count_table(table, question, human),
         notices=(),
         ties=TIES,

@@ -75,8 +75,9 @@ DEFINITIONS: Final = {
         _LEVELS,
     ),
     "short": Definition("Images or systems with one item, which no policy counts.", _LEVELS),
-    "weighted pearson_r": Definition(
-        "pearson_r in which each item counts with its sampling weight, for items drawn with unequal chances.",
+    "weighted value": Definition(
+        "The coefficient over all items in which each counts with its sampling weight and each pair with the "
+        "product of two, for items drawn with unequal chances.",
         "docs/analysis.md, Which items next",
     ),
     "effective n": Definition(

@@ -6,7 +6,7 @@ In comments: N items.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from annotations.length_effects import (
     partial_correlations,
     weigh_recommendation,
 )
-from annotations.permutation import Coefficient
+from annotations.level_values import correlation_for
 from annotations.resampling import Floats
 
 MIN_SHARE: Final = 0.5
@@ -33,8 +33,6 @@ Flags = npt.NDArray[np.bool_]
 
 SHORT_METRICS: Final = ("clip_score", "clip", "clipscore")
 """Under which names CLIP's score may stand; the first that is there is held against SPECS."""
-
-_STAND_INS: Final = {"pairwise_accuracy": "kendall_tau_b", "inverse_r_squared": "pearson_r"}
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def length_part(
             )
     if short_metric is None:
         short_metric = next((name for name in SHORT_METRICS if name in table.metrics), SHORT_METRICS[0])
-    measure = cast(Coefficient, _STAND_INS.get(coefficient, coefficient))
+    measure = correlation_for(coefficient)
     human = table.human(question)
     rated = ~np.isnan(human)
     usable = rated & ~np.isnan(table.lengths)

@@ -251,7 +251,13 @@ def _weighted(part: Correlations) -> Html:
     ]
     if not rows or part.effective_n is None:
         return Html()
-    heads = ("metric", term("weighted pearson_r"), term("interval"), term("n"), "note")
+    heads = (
+        "metric",
+        term("weighted value", f"weighted {part.weighted_coefficient}"),
+        term("interval"),
+        term("n"),
+        "note",
+    )
     drawn = f"Items were drawn with unequal chances; effective n is {part.effective_n:,.1f}."
     return Html(f"{heading(term('effective n', 'With sampling weights'))}{lead(drawn)}{table(heads, rows)}")
 

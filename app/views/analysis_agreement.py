@@ -184,7 +184,7 @@ def _told(row: MetricRow, found: Correlations) -> str:
         low, high = min(chosen.tie_thresholds), max(chosen.tie_thresholds)
         told.append(f"Scores that differ by at most {low:.3g} to {high:.3g} count as tied.")
     if row.weighted is not None:
-        told.append(f"pearson_r weighted for the pool: {signed(row.weighted.value)}.")
+        told.append(f"{found.weighted_coefficient} weighted for the pool: {signed(row.weighted.value)}.")
     return " ".join(told)
 
 

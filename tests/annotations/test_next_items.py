@@ -17,7 +17,7 @@ from annotations.next_items import (
     rank_items,
     sampling_probabilities,
 )
-from annotations.weighting import hajek_mean, horvitz_thompson_mean, weighted_pearson_r
+from annotations.weighting import hajek_mean, horvitz_thompson_mean, weighted_correlation
 
 SIZES = st.lists(st.sampled_from([0.0, 0.1, 1.0, 3.0, math.nan]), min_size=1, max_size=30)
 
@@ -184,7 +184,7 @@ def test_weighted_estimates_are_right_under_biased_draws_and_closer_than_an_even
             options = {"groups": at, "n_resamples": 0}
             rows.append(
                 (
-                    weighted_pearson_r(truth[at], metric[at], weight, **options).value - r,
+                    weighted_correlation("pearson_r", truth[at], metric[at], weight, **options).value - r,
                     hajek_mean(truth[at], weight, **options).value - truth.mean(),
                     horvitz_thompson_mean(truth[at], weight, n_pool=560, **options).value - truth.mean(),
                     truth[at].mean() - truth.mean(),
@@ -223,7 +223,9 @@ def drawn_four_times(seed, *, keep):
             weight[free[one.item]] = (1 - share) * one.weight
             rated[free[one.item]] = drawn[free[one.item]] = True
     chosen = np.flatnonzero(rated)
-    found = weighted_pearson_r(truth[chosen], metric[chosen], weight[chosen], groups=chosen, n_resamples=0)
+    found = weighted_correlation(
+        "pearson_r", truth[chosen], metric[chosen], weight[chosen], groups=chosen, n_resamples=0
+    )
     return found.value - np.corrcoef(metric, truth)[0, 1], weight[chosen].sum() / 560
 
 

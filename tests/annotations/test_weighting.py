@@ -1,16 +1,19 @@
 """Weighted estimates: hand-worked cases, numpy, a plain bootstrap, undefined cases."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plain_interval import plain_ends
+from scipy import stats
 
 from annotations.errors import InvalidScoresError
+from annotations.resampled import resampled_kendall_b
 from annotations.resampling import draw_blocks
-from annotations.weighting import effective_n, hajek_mean, horvitz_thompson_mean, weighted_pearson_r
+from annotations.weighting import effective_n, hajek_mean, horvitz_thompson_mean, weighted_correlation
 
 ROWS = st.lists(
     st.tuples(st.integers(1, 5), st.integers(-3, 3), st.integers(1, 4), st.integers(0, 3)),
@@ -18,6 +21,12 @@ ROWS = st.lists(
     max_size=20,
 )
 PLAIN = {"n_resamples": 0}
+SCIPY = {
+    "pearson_r": stats.pearsonr,
+    "spearman_rho": stats.spearmanr,
+    "kendall_tau_b": stats.kendalltau,
+    "kendall_tau_c": partial(stats.kendalltau, variant="c"),
+}
 
 
 def test_means_of_hand_worked_samples():
@@ -36,18 +45,32 @@ def test_means_of_hand_worked_samples():
 @given(rows=ROWS)
 def test_whole_weights_count_items_as_often(rows):
     x, y, weights, groups = (list(column) for column in zip(*rows, strict=True))
-    found = weighted_pearson_r(x, y, weights, groups=groups, **PLAIN)
     assert hajek_mean(x, weights, groups=groups, **PLAIN).value == pytest.approx(np.repeat(x, weights).mean())
-    if len(x) < 3 or len(set(x)) == 1 or len(set(y)) == 1:
-        assert math.isnan(found.value)
-        assert found.note
-        return
-    expected = np.corrcoef(np.repeat(x, weights), np.repeat(y, weights))[0, 1]
-    assert found.value == pytest.approx(expected, abs=1e-9)
-    scaled = weighted_pearson_r(
-        [1e6 + 1e-3 * value for value in x], y, [0.1 * weight for weight in weights], groups=groups, **PLAIN
-    )
-    assert scaled.value == pytest.approx(expected, abs=1e-5)
+    for name, of in SCIPY.items():
+        found = weighted_correlation(name, x, y, weights, groups=groups, **PLAIN)
+        if len(x) < 3 or len(set(x)) == 1 or len(set(y)) == 1:
+            assert math.isnan(found.value)
+            assert found.note
+            continue
+        expected = of(np.repeat(x, weights), np.repeat(y, weights)).statistic
+        assert found.value == pytest.approx(expected, abs=1e-6), name
+        fractions = [0.1 * weight for weight in weights]
+        far = weighted_correlation(name, [1e6 + 1e-3 * v for v in x], y, fractions, groups=groups, **PLAIN)
+        assert far.value == pytest.approx(expected, abs=1e-5), name
+
+
+@pytest.mark.parametrize(("n", "way"), [(60, "_by_products"), (800, "_by_sorting")])
+def test_both_ways_of_counting_pairs_take_fractions_as_weights(n, way, monkeypatch):
+    generator = np.random.default_rng(2)
+    x, y, weights = generator.integers(1, 6, n), generator.normal(size=n), generator.uniform(1, 5, (100, n))
+    other = {"_by_products": "_by_sorting", "_by_sorting": "_by_products"}[way]
+    monkeypatch.delattr(f"annotations.concordance.{other}")
+    found = resampled_kendall_b(x.astype(float), y, weights, np.arange(n))
+    orders = [np.sign(np.subtract.outer(side, side)) for side in (x, y)]
+    for row in (0, 99):
+        pairs = np.multiply.outer(weights[row], weights[row])
+        untied = math.prod(math.sqrt((pairs * side * side).sum()) for side in orders)
+        assert found[row] == pytest.approx((pairs * orders[0] * orders[1]).sum() / untied, abs=1e-6)
 
 
 def test_intervals_are_those_of_a_plain_bootstrap_over_images():
@@ -65,6 +88,7 @@ def test_intervals_are_those_of_a_plain_bootstrap_over_images():
                 np.average(x, weights=w),
                 (w * x).sum() / 100,
                 covariance[0, 1] / math.sqrt(covariance[0, 0] * covariance[1, 1]),
+                stats.kendalltau(np.repeat(x, w), np.repeat(y, w)).statistic,
             )
         )
     expected = np.array(plain_ends(rows, 0.8, 10))
@@ -72,7 +96,8 @@ def test_intervals_are_those_of_a_plain_bootstrap_over_images():
         (
             hajek_mean(x, weights, **options),
             horvitz_thompson_mean(x, weights, n_pool=100, **options),
-            weighted_pearson_r(x, y, weights, **options),
+            weighted_correlation("pearson_r", x, y, weights, **options),
+            weighted_correlation("kendall_tau_b", x, y, weights, **options),
         )
     ):
         assert [found.low, found.high] == pytest.approx(expected[:, column])
@@ -87,7 +112,7 @@ def test_intervals_are_those_of_a_plain_bootstrap_over_images():
     ],
 )
 def test_correlation_that_is_not_defined_says_why(x, y, note):
-    found = weighted_pearson_r(x, y, [1, 1, 1], groups=[1, 2, 3])
+    found = weighted_correlation("pearson_r", x, y, [1, 1, 1], groups=[1, 2, 3])
     assert math.isnan(found.value)
     assert found.note == note
 
@@ -125,15 +150,20 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
         0.6 * metric + 0.4 * generator.normal(size=(20_000, 1)) + 0.7 * generator.normal(size=metric.shape)
     )
     chance = np.clip(0.004 * np.exp(0.5 * truth[:, 0]), 0, 1)  # images with good captions are likelier
-    r, mean, covered = np.corrcoef(metric.ravel(), truth.ravel())[0, 1], truth.mean(), np.zeros(2)
+    tau = stats.kendalltau(metric.ravel(), truth.ravel()).statistic
+    r, mean, covered = np.corrcoef(metric.ravel(), truth.ravel())[0, 1], truth.mean(), np.zeros(3)
     for _ in range(400):
         at = np.flatnonzero(generator.random(20_000) < chance)
         weights, groups = np.repeat(1 / chance[at], 2), np.repeat(at, 2).tolist()
-        options = {"groups": groups, "n_resamples": 400}
-        found = weighted_pearson_r(truth[at].ravel(), metric[at].ravel(), weights, **options)
+        options = {"groups": groups, "n_resamples": 1000}
+        found = weighted_correlation("pearson_r", truth[at].ravel(), metric[at].ravel(), weights, **options)
         covered[0] += found.low <= r <= found.high
         found = hajek_mean(truth[at].ravel(), weights, **options)
         covered[1] += found.low <= mean <= found.high
-    print(f"covered: pearson_r {covered[0] / 400:.3f}, mean {covered[1] / 400:.3f}")  # docs/analysis.md
+        found = weighted_correlation(
+            "kendall_tau_b", truth[at].ravel(), metric[at].ravel(), weights, **options
+        )
+        covered[2] += found.low <= tau <= found.high
+    print("covered: pearson_r {:.3f}, mean {:.3f}, kendall_tau_b {:.3f}".format(*covered / 400))  # docs
     assert (covered / 400 > 0.9).all()
     assert (covered / 400 < 0.98).all()

@@ -116,13 +116,17 @@ def test_battles_recover_strengths_shares_and_accuracies():
     assert rows["random"].sentinel is True
 
 
-def test_weights_recover_the_pool_and_the_drawn_items_alone_do_not():
+@pytest.mark.parametrize("coefficient", ["pearson_r", "spearman_rho", "kendall_tau_b", "kendall_tau_c"])
+def test_weights_recover_the_pool_and_the_drawn_items_alone_do_not(coefficient):
     process = Process(n_images=2500, oversampling=8)
-    part = correlations(process.draw(seed=9).table, question="fine", quick=True)
+    part = correlations(
+        process.draw(seed=9).table, question="fine", coefficient=coefficient, level="pooled", quick=True
+    )
     row = rows_of(part)["specs"]
-    pool = truth(process, "specs", "pearson_r", "pooled")
+    pool = truth(process, "specs", coefficient, "pooled")
+    assert part.weighted_coefficient == coefficient
     assert row.weighted.value == pytest.approx(pool, abs=0.02)
-    assert row.values["pearson_r"]["pooled"].value < pool - 0.05
+    assert row.values[coefficient]["pooled"].value < pool - 0.04
     assert part.effective_n < part.counted.n_items
     assert any("unequal chances" in notice for notice in part.notices)
 

@@ -182,8 +182,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     rounds = 300
     found = coverage(Process(n_images=80), rounds=rounds, n_resamples=1000)
     print({key: round(share, 3) for key, share in found.items()})
-    # Percentile intervals of 80 images cover a little less than they say; Monte Carlo error comes on top.
-    margin = 3 * math.sqrt(0.95 * 0.05 / rounds) + 0.015
+    # Inside systems of 80 captions pearson_r is covered a little less; Monte Carlo error comes on top.
+    margin = 3 * math.sqrt(0.95 * 0.05 / rounds) + 0.01
     assert {key: share for key, share in found.items() if abs(share - 0.95) > margin} == {}
 
 

@@ -167,7 +167,7 @@ def test_rows_of_unequal_weights_tell_the_weighted_value(make_table: TableMaker)
     weights[:40] = 3
     found = correlations(make_table(80, weights=weights), question="overall", level="pooled", quick=True)
 
-    assert "pearson_r weighted for the pool" in agreement_rows(found)[0].told
+    assert "kendall_tau_b weighted for the pool" in agreement_rows(found)[0].told
 
 
 def test_ceiling_that_comes_later_is_a_place_and_no_dash() -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS, BattleTable
 from annotations.battle_agreement import BattleAgreement, agree_with_battles
 from annotations.bradley_terry import DEFAULT_RIDGE, Winner
@@ -254,11 +255,13 @@ def _notices(part: BattlePart) -> list[str]:
     if missing:
         found.append(
             f"Answers on captions without a score, out of {part.n_answers:,}: "
-            + ", ".join(f"{row.name} {row.n_left_out:,}" for row in missing)
+            + ", ".join(f"{metric_name(row.name)} {row.n_left_out:,}" for row in missing)
             + "."
         )
     chance = [
-        row.name for row in part.rows if not row.sentinel and row.accuracy.low <= 0.5 <= row.accuracy.high
+        metric_name(row.name)
+        for row in part.rows
+        if not row.sentinel and row.accuracy.low <= 0.5 <= row.accuracy.high
     ]
     if chance:
         found.append(

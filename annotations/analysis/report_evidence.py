@@ -4,6 +4,7 @@ from annotations.analysis.battles import BattlePart, BattleRow
 from annotations.analysis.dips import Calibration, DipPart
 from annotations.analysis.figures import strengths
 from annotations.analysis.figures_dips import delta_figure, precision_recall_figure, threshold_figure
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.report_html import (
     Html,
     count,
@@ -172,7 +173,7 @@ def _agreement(part: BattlePart, names: tuple[str, str]) -> Html:
     heads: tuple[object, ...] = ("metric", "figure", "value", term("interval"), term("n"), "note")
     rows = [
         (
-            row.name,
+            metric_name(row.name),
             term(name),
             number(of.value),
             interval(of.low, of.high),

@@ -137,3 +137,40 @@ def test_battles_name_their_campaign_where_no_caption_of_theirs_is_rated(engine,
     battles = read_battles(engine, read_table(engine))
     assert len(set(battles.campaign)) == 2
     assert battles.campaign[battles.first.index(other[1])] == "pairs"
+
+
+def test_metrics_have_the_same_names_in_captions_and_in_battles(
+    engine, make_battle, make_item, rate, vote, score
+):
+    battle, rated = make_battle(1), make_item()
+    alike = "a library with the same long name and settings, "
+    for number, of in ((1, (rated, *battle[1:])), (2, (rated,)), (3, battle[1:])):
+        for item_id in of:
+            source = {"model": f"{alike}{number}", "model_sha256": str(number) * 64}
+            score(item_id, 0.1 * number, metric="bleu_4", **source)
+            score(item_id, 0.2 * number, metric=f"judge_{number}", **source)
+    for item_id in battle[1:]:
+        score(item_id, 0.5)
+        score(item_id, 0.25, metric="clip_score")
+        score(item_id, 0.75, metric="clip_score", model="CLIP elsewhere", model_sha256="4" * 64)
+    score(rated, 0.75, metric="clip_score", model="CLIP elsewhere", model_sha256="4" * 64)
+    rate(rated)
+    vote(battle, "Ada", 1)
+
+    def names(weights: str | None) -> tuple[set[str], set[str]]:
+        table = read_table(engine, Choice(model_sha256=weights))
+        battles = read_battles(engine, table, Choice(model_sha256=weights))
+        return set(table.metrics), set(battles.first_scores)
+
+    cut = "a library with the same long name and s…"
+    sentinels = {"unit_count", "random"}
+    # No caption that is rated by itself has a score of weights; those of the battles count all the same.
+    captions, fought = names(None)
+    told = {f"bleu_4 ({cut}, 11111111)", "judge_1", "clip_score (CLIP elsewhere)"}
+    assert captions == {*told, f"bleu_4 ({cut}, 22222222)", "judge_2", *sentinels}
+    assert fought == {*told, f"bleu_4 ({cut}, 33333333)", "judge_3", "specs", "clip_score", *sentinels}
+    # A metric keeps its name whatever weights are chosen.
+    score(rated, 0.5, metric="cosine", model="other", model_sha256=OTHER)
+    captions, fought = names(OTHER)
+    assert told <= captions
+    assert told <= fought

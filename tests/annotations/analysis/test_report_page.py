@@ -19,6 +19,7 @@ from small_study import (
 )
 
 from annotations.analysis.definitions import DEFINITIONS
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.report import NO_BATTLES, NO_UNITS, Origin, ReportOptions, analysis_report
 from annotations.analysis.report_html import (
     Html,
@@ -175,13 +176,16 @@ def test_page_shows_every_n_of_the_record(page, hostile):
         assert f"{name} {number(found.value)} {interval(found.low, found.high)} {found.n:,}" in said
     for row in hostile.battles.rows:
         of = row.accuracy
-        assert f"{row.name} accuracy {number(of.value)} {interval(of.low, of.high)} {of.n:,}" in said
+        assert (
+            f"{metric_name(row.name)} accuracy {number(of.value)} {interval(of.low, of.high)} {of.n:,}"
+            in said
+        )
     alpha = hostile.people.agreement[0].alpha
     counted = f"{alpha.n_items:,} {alpha.n_ratings:,} {alpha.n_raters:,} {alpha.n_groups:,}"
     assert f"overall all {number(alpha.value)} {interval(alpha.low, alpha.high)} {counted}" in said
     for bucket in hostile.lengths.buckets:
         of = bucket.coefficients["specs"]["kendall_tau_b"]
-        assert f"specs {number(of.value)} {interval(of.low, of.high)} {of.n:,}" in said
+        assert f"SPECS {number(of.value)} {interval(of.low, of.high)} {of.n:,}" in said
 
 
 def test_page_when_parts_are_empty_says_so_and_draws_nothing_for_them():
@@ -202,7 +206,7 @@ def test_page_when_there_are_few_images_or_an_interval_spans_zero_warns_on_top()
     assert 'class="note"' in top
     (spanning,) = [warning for warning in warnings(report) if "zero" in warning]
     assert "clip" in spanning
-    assert "specs" not in spanning
+    assert "SPECS" not in spanning
     assert html.escape(spanning) in top
 
 

@@ -46,6 +46,12 @@ def test_command_when_the_file_is_missing_says_so_in_one_plain_sentence(words, c
     )
 
 
+@pytest.mark.parametrize("name", ["gone.parquet", "gone.arrow", "gone.jsonl"])
+def test_import_of_other_tables_that_are_missing_says_the_same(words, name, capsys):
+    assert main(words("import-scores", name)) == 2
+    assert capsys.readouterr().err.startswith(f"specs-ratings: there is no file {name}; check its name")
+
+
 @pytest.mark.parametrize("command", ["report", "correlate", "rank", "agree"])
 def test_command_when_the_file_is_a_folder_says_so(words, command, capsys, tmp_path):
     (tmp_path / "folder.csv").mkdir()

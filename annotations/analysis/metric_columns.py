@@ -11,7 +11,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -203,13 +203,14 @@ def metric_columns(
         if source not in names or not len(mine):
             continue
         metrics[names[source]] = _spread(rows.item[mine], rows.score[mine], n_items)
-        provenance[names[source]] = Provenance(model, source[1])
+        provenance[names[source]] = Provenance(model, source[1], source[0])
         if source == (MAIN_METRIC, sha256):
             similarity = _spread(rows.item[mine], rows.similarity[mine], n_items)
     if sha256:
         own = metrics.get("cosine", np.full(n_items, math.nan))
         metrics["cosine"] = np.where(np.isnan(own), similarity, own)
-        provenance.setdefault("cosine", provenance.get(MAIN_METRIC, Provenance("", sha256)))
+        behind = provenance.get(MAIN_METRIC, Provenance("", sha256))
+        provenance.setdefault("cosine", replace(behind, metric="cosine"))
     stored = metrics.get("unit_count", np.full(n_items, math.nan))
     metrics["unit_count"] = np.where(np.isnan(unit_counts), stored, unit_counts)
     provenance["unit_count"] = Provenance("the stored units", "")

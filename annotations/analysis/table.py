@@ -55,10 +55,13 @@ class Provenance:
     Attributes:
         model: Name of the model, or of the library and its version; "" where nobody knows.
         sha256: Of the model's weights, or of `model`; "" where nobody knows.
+        metric: Under which they are stored, which the name of a column may only begin with; "" where they are
+            not stored.
     """
 
     model: str
     sha256: str
+    metric: str = ""
 
 
 @dataclass(frozen=True)

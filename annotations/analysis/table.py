@@ -8,7 +8,7 @@ In comments: N items, R answers, U units, V verdicts, B battles.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -211,6 +211,7 @@ class BattleTable:
         first_scores: By the name of the metric, (B,) score of the first caption; NaN where there is none.
         second_scores: The same of the second.
         campaign: (B,) name of the campaign of the battle; none where nobody knows any.
+        left_out: How many answers the choice leaves out, by the reason, as `AnalysisTable.left_out` names it.
     """
 
     image: tuple[str, ...]
@@ -224,6 +225,7 @@ class BattleTable:
     first_scores: Mapping[str, Floats]
     second_scores: Mapping[str, Floats]
     campaign: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of answers, B."""

@@ -112,6 +112,51 @@ def test_battles_follow_the_choice(engine, make_battle, vote, score):
     assert fought(longest=15) == [one[1], one[1]]
 
 
+def test_answers_that_the_choice_leaves_out_are_counted_under_the_reasons_of_captions(
+    engine, make_battle, vote, score
+):
+    other = create_campaign(engine, "Other")
+    one, two, three = make_battle(1), make_battle(2, "a", "c"), make_battle(3, campaign_id=other)
+    for number, battle in enumerate((one, two, three)):
+        for item_id in battle[1:]:
+            score(item_id)
+        score(battle[1], 10 + 10 * number, metric="length_tokens")
+        vote(battle, "Ada", 1, days=number)
+    score(one[2], 12, metric="length_tokens")
+    score(three[2], 99, metric="length_tokens")
+    record_reveal(engine, "Bo", one[0])
+    vote(one, "Bo", 2)
+    ada = read_battles(engine, read_table(engine)).rater[0]
+    default = read_battles(engine, read_table(engine)).campaign[0]
+
+    def left_out(**options) -> dict[str, int]:
+        choice = Choice(**options)
+        battles = read_battles(engine, read_table(engine), choice)
+        assert len(battles) + sum(battles.left_out.values()) == 4
+        return dict(battles.left_out)
+
+    assert default != "Other"
+    assert left_out() == {}
+    assert left_out(campaigns=(other,)) == {"captions of other campaigns": 3}
+    assert left_out(systems=("a", "b")) == {"captions of other systems": 1}
+    assert left_out(raters=(ada,)) == {"ratings by other raters": 1}
+    assert left_out(blind_only=True) == {"ratings given after the rater had seen the metric": 1}
+    assert left_out(since="2026-03-16", until="2026-03-16") == {
+        "ratings before 2026-03-16": 2,
+        "ratings after 2026-03-16": 1,
+    }
+    assert left_out(shortest=11, longest=50) == {
+        "captions of unknown length in tokens": 1,
+        "captions of fewer than 11 tokens": 2,
+        "captions of more than 50 tokens": 1,
+    }
+    # Under the first reason only, as captions are.
+    assert left_out(campaigns=(other,), raters=("nobody",), longest=50) == {
+        "captions of other campaigns": 3,
+        "ratings by other raters": 1,
+    }
+
+
 def test_battles_without_rated_captions_take_the_weights_that_scored_most(engine, make_battle, vote, score):
     battle = make_battle(1)
     vote(battle, "Ada", 1)

@@ -68,7 +68,8 @@ class Parsed(HTMLParser):
 def made(table=None, units=None, battles=None, *, options=QUICK, origin=None):
     table = study() if table is None else table
     origin = origin or Origin("pilot.csv")
-    return analysis_report(table, units or NO_UNITS, battles or NO_BATTLES, origin=origin, options=options)
+    battles = NO_BATTLES if battles is None else battles
+    return analysis_report(table, units or NO_UNITS, battles, origin=origin, options=options)
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +196,19 @@ def test_page_when_parts_are_empty_says_so_and_draws_nothing_for_them():
     assert "No unit of a scored caption was judged in this choice." in said
     drawn = set(re.findall(r'class="plot" id="(\w+)"', page))
     assert drawn == {"forest", "scatter", "residuals", "scores", "answers", "buckets"}
+
+
+def test_page_when_the_choice_leaves_battles_out_counts_them_beside_the_others():
+    table = study()
+    battles = study_battles(table)
+    some = replace(battles, left_out={"captions of other systems": 5, "ratings by other raters": 1})
+    said = Parsed(report_page(made(table, battles=some))).text
+    told = "6 answers are left out: captions of other systems 5, ratings by other raters 1."
+    assert re.search(rf"captions of 40 images; \d+ ties?\. {re.escape(told)} Both captions were called", said)
+    assert "answers are left out" not in Parsed(report_page(made(table, battles=battles))).text
+    none = replace(NO_BATTLES, left_out={"captions of other campaigns": 1})
+    said = Parsed(report_page(made(table, battles=none))).text
+    assert "No battles in this choice. 1 answer is left out: captions of other campaigns 1." in said
 
 
 def test_page_when_there_are_few_images_or_an_interval_spans_zero_warns_on_top():

@@ -26,6 +26,8 @@ def arrow_rows(path: Path) -> Iterator[dict[str, Any]]:
         InvalidRecordError: If the file is damaged, or another format.
         OSError: If it cannot be opened.
     """
+    # Python says what is wrong with the file where pyarrow gives a message of its own.
+    path.open("rb").close()
     try:
         for batch in _parquet(path) if path.suffix.lower() == ".parquet" else _stream(path):
             for start in range(0, batch.num_rows, _ROWS_AT_ONCE):

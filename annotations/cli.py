@@ -16,6 +16,7 @@ from annotations import (
     transfer_cli,
 )
 from annotations.errors import AnnotationError
+from annotations.file_errors import file_sentence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,9 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (AnnotationError, OSError) as error:
-        print(f"specs-ratings: {error}", file=sys.stderr)
-        return 2
+    except AnnotationError as error:
+        problem = str(error)
+    except OSError as error:
+        problem = file_sentence(error)
+    print(f"specs-ratings: {problem}", file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:

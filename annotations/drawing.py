@@ -17,7 +17,7 @@ from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
 from annotations.next_items import draw_items, earlier_share, kept_weight, sampling_probabilities
 from annotations.next_pool import DRAWN_PRIORITY, NextItem, Order, Pool, check_order, read_pool
-from annotations.schema import audit, items, revisions, scores
+from annotations.schema import audit, items, revisions
 
 ACTION: Final = "draw items"
 """What stands in the audit log."""
@@ -154,8 +154,9 @@ def rank_next(
         campaign_id: Of the campaign, or its name.
         by: "gain": by how much one more rating narrows the interval of pearson_r. "gap": by how far the
             metric and the raters disagree; unrated captions come last.
-        metric: Name of the metric.
-        model_sha256: Of the weights whose scores are taken; those with the most scores here when None.
+        metric: Name under which its scores are stored; ``cosine`` may be the similarity behind ``specs``.
+        model_sha256: Of the weights whose scores are taken, or how it begins; those with the most scores here
+            when None.
         question: The scale that the metric is held against.
         limit: At most this many items, at least 1, or None for all.
 
@@ -164,9 +165,9 @@ def rank_next(
         order in which they were added.
 
     Raises:
-        InvalidRecordError: If the order is unknown, the campaign does not ask the question, or the limit is
-            below 1.
-        UnknownRecordError: If there is no such campaign.
+        InvalidRecordError: If the order is unknown, the campaign does not ask the question, the limit is
+            below 1, or captions have scores, and none of this metric.
+        UnknownRecordError: If there is no such campaign, or captions have scores, and none of these weights.
         StorageError: If the database fails.
     """
     check_order(by)
@@ -232,7 +233,8 @@ def draw_next(
     Raises:
         InvalidRecordError: If there is nothing to draw, fewer captions than asked for, an option is unknown,
             or captions have scores, and none of this metric; nothing is changed then.
-        UnknownRecordError: If there is no such campaign, or it was deleted.
+        UnknownRecordError: If there is no such campaign, it was deleted, or captions have scores, and none of
+            these weights.
         StorageError: If the database fails.
 
     Source:
@@ -246,7 +248,6 @@ def draw_next(
             raise UnknownRecordError(f"campaign {pool.campaign.name!r} was deleted; restore it first")
         free = np.flatnonzero([not item.waiting for item in pool.items])
         _refuse(pool, len(free), n, seed)
-        _refuse_unknown(connection, pool, metric)
         chances = sampling_probabilities(pool.sizes(by)[free], n)
         before = _since(connection, pool)
         unrated = np.array([pool.items[position].done == 0 for position in free])
@@ -293,19 +294,6 @@ def _refuse(pool: Pool, n_free: int, n: int, seed: int) -> None:
         raise InvalidRecordError(
             f"{n:,} captions cannot be drawn: campaign {name!r} has {n_free:,} that do not wait already; "
             f"draw at most {n_free:,}"
-        )
-
-
-def _refuse_unknown(connection: Connection, pool: Pool, metric: str) -> None:
-    """Refuse a metric without scores where others have some: a slip would draw with equal chances."""
-    if any(not math.isnan(item.score) for item in pool.items):
-        return
-    query = select(scores.c.metric).join(items, items.c.id == scores.c.item_id)
-    known = sorted(connection.scalars(query.where(items.c.campaign_id == pool.campaign.id).distinct()))
-    if known and metric not in known:
-        raise InvalidRecordError(
-            f"no caption of campaign {pool.campaign.name!r} has a score of {metric!r}; there are scores of "
-            f"{', '.join(known)}"
         )
 
 

@@ -33,7 +33,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="what another rating narrows, or how far metric and raters disagree (default: gain)",
     )
     parser.add_argument("--metric", default="specs", help="whose scores are taken (default: specs)")
-    parser.add_argument("--model-sha256", metavar="SHA256", help="of its weights (default: the most used)")
+    parser.add_argument(
+        "--model-sha256", metavar="SHA256", help="of its weights, or how it begins (default: the most used)"
+    )
     parser.add_argument(
         "--question", default="overall", help="the scale it is held against (default: overall)"
     )

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, bindparam, func, select
 
 from annotations.campaigns import Campaign, find_campaign
 from annotations.correlation import MIN_ITEMS
 from annotations.errors import InvalidRecordError
+from annotations.hashes import find_sha256
 from annotations.next_items import item_gains, metric_gaps, rank_items
 from annotations.resampling import Counts, Floats
 from annotations.schema import answers, current_ratings, items, scores
@@ -24,6 +25,8 @@ Order = Literal["gain", "gap"]
 DRAWN_PRIORITY: Final = -(2**31)
 """The priority of a drawn item: lower, which is sooner, than any that a file of captions may ask for."""
 
+_MAIN_METRIC: Final = "specs"
+_COSINE: Final = "cosine"
 _CAPTIONS: Final = and_(items.c.kind == "caption", items.c.role == "regular", items.c.deleted_at.is_(None))
 
 
@@ -126,25 +129,33 @@ def read_pool(
     Args:
         connection: From `annotations.engine.reading` or `writing`.
         name_or_id: Of the campaign.
-        metric: Name of the metric.
-        model_sha256: Of the weights whose scores are taken; those with the most scores here when None.
+        metric: Name under which its scores are stored; ``cosine`` is the similarity behind ``specs`` where it
+            has no row of its own.
+        model_sha256: Of the weights whose scores are taken, or how it begins; those with the most scores here
+            when None.
         question: The scale that the metric is held against.
 
     Raises:
-        InvalidRecordError: If the campaign does not ask the question.
-        UnknownRecordError: If there is no such campaign.
+        InvalidRecordError: If the campaign does not ask the question, or its captions have scores, and none
+            of this metric.
+        UnknownRecordError: If there is no such campaign, or captions have scores, and none of these weights.
     """
     campaign = find_campaign(connection, name_or_id)
     if question not in [one.name for one in campaign.questions]:
         asked = ", ".join(one.name for one in campaign.questions) or "no scale at all"
         raise InvalidRecordError(f"campaign {campaign.name!r} does not ask {question!r}; it asks {asked}")
     here = and_(items.c.campaign_id == campaign.id, _CAPTIONS)
-    model, sha256 = _chosen_model(connection, here, metric, model_sha256)
-    wanted = and_(scores.c.item_id == items.c.id, scores.c.metric == metric, scores.c.model_sha256 == sha256)
+    model, sha256 = _chosen(connection, here, campaign, metric, model_sha256)
+    own, behind = scores.alias("own"), scores.alias("behind")
+    score: ColumnElement[float] = own.c.score
+    joined = items.outerjoin(own, _of(own, metric, sha256))
+    if metric == _COSINE:
+        score = func.coalesce(score, behind.c.similarity)
+        joined = joined.outerjoin(behind, _of(behind, _MAIN_METRIC, sha256))
     names = ("id", "image_id", "caption", "source", "done", "overlap", "priority", "weight", "created_at")
     rows = connection.execute(
-        select(*(items.c[name] for name in names), scores.c.score)
-        .outerjoin(scores, wanted)
+        select(*(items.c[name] for name in names), score.label("score"))
+        .select_from(joined)
         .where(here)
         .order_by(items.c.created_at, items.c.id)
     ).all()
@@ -193,19 +204,48 @@ def read_pool(
     )
 
 
-def _chosen_model(
-    connection: Connection, here: ColumnElement[bool], metric: str, model_sha256: str | None
-) -> tuple[str, str]:
-    """Find the weights whose scores are taken: the asked ones, or those that have scored the most."""
-    query = (
-        select(scores.c.model_sha256, func.max(scores.c.model))
+def _of(table: FromClause, metric: str, sha256: str) -> ColumnElement[bool]:
+    return and_(table.c.item_id == items.c.id, table.c.metric == metric, table.c.model_sha256 == sha256)
+
+
+def _sources(connection: Connection, here: ColumnElement[bool]) -> dict[str, list[str]]:
+    """Return by metric the SHA-256 of each source of a campaign's scores, the one with the most first."""
+    rows = connection.execute(
+        select(
+            *(scores.c.metric, scores.c.model_sha256),
+            *(func.count().label("n"), func.count(scores.c.similarity).label("n_similar")),
+        )
         .join(items, items.c.id == scores.c.item_id)
-        .where(here, scores.c.metric == metric)
-        .group_by(scores.c.model_sha256)
-        .order_by(func.count().desc(), scores.c.model_sha256)
-        .limit(1)
-    )
-    if model_sha256 is not None:
-        query = query.where(scores.c.model_sha256 == model_sha256)
-    row = connection.execute(query).one_or_none()
-    return ("", model_sha256 or "") if row is None else (row[1], row[0])
+        .where(here)
+        .group_by(scores.c.metric, scores.c.model_sha256)
+    ).all()
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        found[row.metric][row.model_sha256] = row.n
+    for row in rows:
+        if row.metric == _MAIN_METRIC and row.n_similar:
+            of = found[_COSINE]
+            of[row.model_sha256] = max(row.n_similar, of.get(row.model_sha256, 0))
+    return {metric: sorted(of, key=lambda sha256: (-of[sha256], sha256)) for metric, of in found.items()}
+
+
+def _chosen(
+    connection: Connection, here: ColumnElement[bool], campaign: Campaign, metric: str, asked: str | None
+) -> tuple[str, str]:
+    """Return model and SHA-256 of the source that is asked for, or of the one with the most scores."""
+    sources = _sources(connection, here)
+    if not sources:
+        return "", asked or ""
+    # After a slip captions would stand in no order, and be drawn with equal chances.
+    missing = f"no caption of campaign {campaign.name!r} has a score of {metric!r}"
+    if metric not in sources:
+        raise InvalidRecordError(f"{missing}; there are scores of {', '.join(sorted(sources))}")
+    # The name of a model is as long as a sentence, and is read once a source and not once a score.
+    model = select(scores.c.model).where(scores.c.model_sha256 == bindparam("sha256")).limit(1)
+    known = {
+        sha256: str(connection.execute(model, {"sha256": sha256}).scalar_one()) for sha256 in sources[metric]
+    }
+    sha256 = sources[metric][0]
+    if asked is not None:
+        sha256 = find_sha256(asked, known, missing=f"{missing} by a model of SHA-256 {asked!r}")
+    return known[sha256], sha256

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Engine, Select, select, union
 
-from annotations.analysis.chosen_ratings import Flags, apply_choice, drop, read_ratings
+from annotations.analysis.chosen_ratings import apply_choice, drop, read_ratings
 from annotations.analysis.kept_ratings import KeptRatings
 from annotations.analysis.metric_columns import (
     chosen_weights,
@@ -14,7 +14,13 @@ from annotations.analysis.metric_columns import (
     read_scores,
     weights_to_choose,
 )
-from annotations.analysis.rated_items import count_units, lengths_outside, rated_ids, read_answers
+from annotations.analysis.rated_items import (
+    count_units,
+    items_left_out,
+    lengths_outside,
+    rated_ids,
+    read_answers,
+)
 from annotations.analysis.table import AnalysisTable, BattleTable, Choice
 from annotations.analysis.wide_queries import read_columns
 from annotations.engine import reading
@@ -52,7 +58,8 @@ def read_battles(
         kept: The ratings of this database that were read before; None reads all.
 
     Returns:
-        The answers, those to the battle that was added first at the beginning.
+        The answers, those to the battle that was added first at the beginning. Each that the choice leaves
+        out is counted under the first reason that it falls under.
 
     Raises:
         InvalidRecordError: If a day of the choice is not written as ``2026-01-31``.
@@ -76,21 +83,20 @@ def read_battles(
     lengths = scored.column(("length_tokens", sha256), len(captions))
     first = np.array([places[one.first] for one in battles], dtype=np.int64)
     second = np.array([places[one.second] for one in battles], dtype=np.int64)
-    outside = {
-        "campaign": _outside([one.campaign_id for one in battles], choice.campaigns),
-        "first": _outside([one.first_system for one in battles], choice.systems),
-        "second": _outside([one.second_system for one in battles], choice.systems),
-    }
-    for reason, falls in lengths_outside(lengths, choice).items():
-        outside[reason] = falls[first] | falls[second]
-    is_left, _ = drop(np.ones(len(battles), dtype=np.bool_), outside)
-    is_in, _ = apply_choice(rated, choice, is_left[rated.item])
     said = {name: np.full(len(rated.item), -1) for name in ("winner", "both_poor")}
     for number, name in enumerate(given.questions):
         if name in said:
             mine = given.question == number
             said[name][given.rating[mine]] = given.value[mine]
-    is_in &= said["winner"] >= 0
+    systems = [[one.first_system for one in battles], [one.second_system for one in battles]]
+    reasons = items_left_out([one.campaign_id for one in battles], systems, choice)
+    is_in, left_out = drop(said["winner"] >= 0, {why: falls[rated.item] for why, falls in reasons.items()})
+    is_in, of_ratings = apply_choice(rated, choice, is_in)
+    of_lengths = {
+        why: (falls[first] | falls[second])[rated.item]
+        for why, falls in lengths_outside(lengths, choice).items()
+    }
+    is_in, too_long = drop(is_in, of_lengths)
     rows = np.flatnonzero(is_in)
     rows = rows[np.lexsort((rated.rater[rows], rated.item[rows]))]
     drawn = np.array([random_score(item_id) for item_id in captions], dtype=np.float64)
@@ -109,11 +115,8 @@ def read_battles(
         first_scores={name: values[first[item]] for name, values in metrics.items()},
         second_scores={name: values[second[item]] for name, values in metrics.items()},
         campaign=tuple([one.campaign for one in fought]),
+        left_out=left_out | of_ratings | too_long,
     )
-
-
-def _outside(values: list[str], wanted: tuple[str, ...]) -> Flags:
-    return np.array([bool(wanted) and value not in wanted for value in values], dtype=np.bool_)
 
 
 def _captions() -> Select[Any]:

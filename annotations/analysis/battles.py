@@ -4,12 +4,13 @@ In comments: B answers.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS, BattleTable
 from annotations.battle_agreement import BattleAgreement, agree_with_battles
 from annotations.bradley_terry import DEFAULT_RIDGE, Winner
@@ -70,6 +71,7 @@ class BattlePart:
         n_resamples: Of the intervals.
         confidence: Of the intervals and of the clusters.
         seed: Of the resamples.
+        left_out: Answers that the choice leaves out, by the reason.
     """
 
     ranking: Ranking | None
@@ -86,6 +88,16 @@ class BattlePart:
     n_resamples: int
     confidence: float
     seed: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def left_out_sentence(self) -> str:
+        """Say how many answers the choice leaves out, and why; nothing where there are none."""
+        if not self.left_out:
+            return ""
+        n = sum(self.left_out.values())
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in self.left_out.items())
+        return f"{n:,} {'answer is' if n == 1 else 'answers are'} left out: {reasons}."
 
 
 def battle_part(
@@ -152,6 +164,7 @@ def battle_part(
         n_raters=len(set(battles.rater)),
         n_unlike=len(unlike),
         notices=(),
+        left_out=battles.left_out,
         **drawn,
     )
     return replace(part, notices=tuple(_notices(part)))
@@ -254,11 +267,13 @@ def _notices(part: BattlePart) -> list[str]:
     if missing:
         found.append(
             f"Answers on captions without a score, out of {part.n_answers:,}: "
-            + ", ".join(f"{row.name} {row.n_left_out:,}" for row in missing)
+            + ", ".join(f"{metric_name(row.name)} {row.n_left_out:,}" for row in missing)
             + "."
         )
     chance = [
-        row.name for row in part.rows if not row.sentinel and row.accuracy.low <= 0.5 <= row.accuracy.high
+        metric_name(row.name)
+        for row in part.rows
+        if not row.sentinel and row.accuracy.low <= 0.5 <= row.accuracy.high
     ]
     if chance:
         found.append(

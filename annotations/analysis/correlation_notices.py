@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from annotations.analysis.correlation_rows import MetricRow
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS
 from annotations.correlation_levels import FEW_GROUPS, SYSTEM_LEVELS
 
@@ -50,7 +51,7 @@ def _data(part: "Correlations") -> list[str]:
     if missing:
         found.append(
             f"Items without a score are left out of that metric's figures, out of {counted.n_items:,}: "
-            + ", ".join(f"{row.name} {row.n_missing:,}" for row in missing)
+            + ", ".join(f"{metric_name(row.name)} {row.n_missing:,}" for row in missing)
             + "."
         )
     if 0 < counted.n_without_system < counted.n_items or (
@@ -70,7 +71,7 @@ def _data(part: "Correlations") -> list[str]:
 
 def _without_value(part: "Correlations") -> list[str]:
     found = [
-        f"{row.name} has no {part.coefficient} ({part.level}): {row.chosen.note}."
+        f"{metric_name(row.name)} has no {part.coefficient} ({part.level}): {row.chosen.note}."
         for row in part.rows
         if math.isnan(row.chosen.value)
     ]
@@ -83,11 +84,11 @@ def _without_value(part: "Correlations") -> list[str]:
 def _spanning_zero(part: "Correlations") -> list[str]:
     if part.coefficient == "inverse_r_squared":
         return _of_inverse(part)
-    spanning = [row.name for row in part.rows if not row.sentinel and row.chosen.low <= 0 <= row.chosen.high]
+    spanning = [row for row in part.rows if not row.sentinel and row.chosen.low <= 0 <= row.chosen.high]
     if not spanning:
         return []
     return [
-        f"The interval of {part.coefficient} ({part.level}) spans zero for {', '.join(spanning)}: the "
+        f"The interval of {part.coefficient} ({part.level}) spans zero for {_named(spanning)}: the "
         f"data do not show that it agrees with people at all."
     ]
 
@@ -96,17 +97,17 @@ def _of_inverse(part: "Correlations") -> list[str]:
     """Say what a square hides: an interval of pearson_r that spans zero, and its sign."""
     rows = [row for row in part.rows if not row.sentinel]
     # Of an interval that spans zero only the upper end is missing.
-    open_ended = [row.name for row in rows if row.chosen.low > 0 and math.isnan(row.chosen.high)]
-    against = [row.name for row in rows if _pearson(row) < 0]
+    open_ended = [row for row in rows if row.chosen.low > 0 and math.isnan(row.chosen.high)]
+    against = [row for row in rows if _pearson(row) < 0]
     found = []
     if open_ended:
         found.append(
-            f"The interval of pearson_r spans zero for {', '.join(open_ended)}: the data do not show that it "
+            f"The interval of pearson_r spans zero for {_named(open_ended)}: the data do not show that it "
             f"agrees with people at all."
         )
     if against:
         found.append(
-            f"inverse_r_squared does not tell the sign: pearson_r is below 0 for {', '.join(against)}, which "
+            f"inverse_r_squared does not tell the sign: pearson_r is below 0 for {_named(against)}, which "
             f"goes against people however small the value is."
         )
     return found
@@ -129,8 +130,9 @@ def _constant_groups(part: "Correlations") -> list[str]:
         dropped, zero = values.get(level), values.get(f"{level}_zero")
         if dropped is not None and zero is not None and dropped.n_undefined:
             parts.append(
-                f"{row.name} {dropped.n_undefined:,} of {dropped.n_undefined + dropped.n_groups:,}, "
-                f"{_figure(dropped.value)} or {_figure(zero.value)}"
+                f"{metric_name(row.name)} {dropped.n_undefined:,} of "
+                f"{dropped.n_undefined + dropped.n_groups:,}, {_figure(dropped.value)} or "
+                f"{_figure(zero.value)}"
             )
     if not parts:
         return []
@@ -142,7 +144,7 @@ def _constant_groups(part: "Correlations") -> list[str]:
 
 def _sentinels(part: "Correlations") -> list[str]:
     found = []
-    absent = [name for name in SENTINELS if name not in {row.name for row in part.rows}]
+    absent = [f"“{metric_name(name)}”" for name in SENTINELS if name not in {row.name for row in part.rows}]
     if absent and part.rows:
         found.append(f"There are no scores of the sentinels {', '.join(absent)} to compare with.")
     known = [row for row in part.rows if not math.isnan(row.chosen.value)]
@@ -153,7 +155,7 @@ def _sentinels(part: "Correlations") -> list[str]:
         if below:
             verb = "is" if len(below) == 1 else "are"
             found.append(
-                f"The sentinel {best.name}, which means nothing by itself, reaches "
+                f"The sentinel “{metric_name(best.name)}”, which means nothing by itself, reaches "
                 f"{_figure(best.chosen.value)}: {_listed(below)} {verb} not above it."
             )
     return found
@@ -171,14 +173,12 @@ def _tests(part: "Correlations") -> list[str]:
                 f"that all of them have scored, so they may stand in another order than the table."
             )
         left = [
-            row.name
+            row
             for row in part.rows
             if not row.sentinel and row.name not in ranking.values and not math.isnan(row.chosen.value)
         ]
         if left:
-            found.append(
-                f"Not compared, because fewer than half of the items have a score: {', '.join(left)}."
-            )
+            found.append(f"Not compared, because fewer than half of the items have a score: {_named(left)}.")
         if part.coefficient == "inverse_r_squared":
             found.append("Clusters compare pearson_r, which inverse_r_squared is made of.")
         if part.level == "per_image_zero":
@@ -196,8 +196,12 @@ def _weights(part: "Correlations") -> list[str]:
     ]
 
 
+def _named(rows: Sequence[MetricRow]) -> str:
+    return ", ".join(metric_name(row.name) for row in rows)
+
+
 def _listed(rows: Sequence[MetricRow]) -> str:
-    return ", ".join(f"{row.name} ({_figure(row.chosen.value)})" for row in rows)
+    return ", ".join(f"{metric_name(row.name)} ({_figure(row.chosen.value)})" for row in rows)
 
 
 def _figure(value: float) -> str:

@@ -48,7 +48,7 @@ def read_csv_table(
         item: Column of the item of each row; None where each row is an item, which then has the number of its
             line for an id.
         rater: Column of who rated.
-        system: Column of what wrote each caption.
+        system: Column of what wrote each caption; an empty cell is an unknown one.
         length: Column of the captions' lengths in tokens; it is the metric ``length_tokens`` as well, unless
             `metrics` names one.
         caption: Column of the captions.
@@ -83,13 +83,14 @@ def read_csv_table(
             human=values[asked[0]],
             metrics=values,
             groups=columns.texts(group),
-            systems=columns.texts(system) if system else None,
+            systems=None,  # some may be unknown
             lengths=np.array(columns.numbers(length)) if length else None,
             n_rows=len(item_names),
         ),
         item_names,
     )
-    captions = _captions(columns, caption, item_of_row, ids)
+    captions = _texts(columns, caption, item_of_row, ids, "caption", "each caption")
+    systems = _texts(columns, system, item_of_row, ids, "system", "the caption of each system")
     if rater:
         is_answer = np.any([~np.isnan(values[name]) for name in asked], axis=0)
         item_of_answer, given = item_of_row[is_answer], {name: values[name][is_answer] for name in asked}
@@ -130,7 +131,7 @@ def read_csv_table(
         items=tuple(names),
         images=some(means.groups),
         captions=some(captions),
-        systems=some([""] * len(ids) if means.systems is None else means.systems),
+        systems=some(systems),
         campaigns=("",) * len(numbers),
         lengths=lengths[numbers],
         weights=np.ones(len(numbers)),
@@ -178,17 +179,19 @@ def _check_scales(
         columns.check(name, fits, f"from {low:g} to {high:g}, the scale that was named, or empty")
 
 
-def _captions(columns: Columns, caption: str | None, item_of_row: Counts, ids: list[Hashable]) -> list[str]:
-    """Return the caption of each item, the first that is filled in."""
+def _texts(
+    columns: Columns, name: str | None, item_of_row: Counts, ids: list[Hashable], what: str, each: str
+) -> list[str]:
+    """Return a text of each item, the first that is filled in; "" where none is."""
     found = [""] * len(ids)
-    if caption is None:
+    if name is None:
         return found
-    texts = columns.texts(caption, may_be_empty=True)
+    texts = columns.texts(name, may_be_empty=True)
     for number, text, line in zip(item_of_row.tolist(), texts, columns.lines, strict=True):
         if text and found[number] not in ("", text):
             raise InvalidScoresError(
-                f"{columns.path}, line {line}: item {ids[number]!r} has another caption than above; give "
-                f"each caption a name of its own"
+                f"{columns.path}, line {line}: item {ids[number]!r} has another {what} than above; give "
+                f"{each} a name of its own"
             )
         found[number] = found[number] or text
     return found

@@ -1,7 +1,7 @@
 """Figures of values with their intervals: metrics side by side, systems, and coefficients by length."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final, Literal
@@ -9,6 +9,7 @@ from typing import Final, Literal
 import plotly.graph_objects as go
 
 from annotations.analysis.figure_frame import CHOSEN, GREY, INK, PALE, figure_of, span, with_legend
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS
 from annotations.correlation import Statistic
 from annotations.length_effects import Bucket
@@ -54,16 +55,13 @@ def kind_of(name: str, chosen: str) -> Literal["chosen", "other", "sentinel"]:
     return "sentinel" if name in SENTINELS else "other"
 
 
-def length_lines(
-    buckets: Sequence[Bucket], *, coefficient: str, chosen: str, label: Callable[[str], str] = str
-) -> go.Figure:
+def length_lines(buckets: Sequence[Bucket], *, coefficient: str, chosen: str) -> go.Figure:
     """Draw a coefficient by length of the captions, with intervals, one line a metric.
 
     Args:
         buckets: The shortest first.
         coefficient: ``pearson_r``, ``spearman_rho`` or ``kendall_tau_b``.
         chosen: The metric that was chosen, drawn in blue and above the others.
-        label: What is written for the name of a metric.
     """
     names = list(buckets[0].coefficients) if buckets else []
     order = sorted(names, key=lambda name: name == chosen)
@@ -72,7 +70,7 @@ def length_lines(
         found = [bucket.coefficients[name][coefficient] for bucket in buckets]
         # Side by side, so that intervals do not cover each other.
         shift = 0.5 * ((place + 0.5) / len(order) - 0.5)
-        traces += _series(name, label(name), found, [at + shift for at in range(len(buckets))], place, chosen)
+        traces += _series(name, found, [at + shift for at in range(len(buckets))], place, chosen)
     figure = figure_of(traces, uirevision="length", height=360)
     labels = [f"{_tokens(bucket)}<br>n = {bucket.n:,}<br>{bucket.n_groups:,} images" for bucket in buckets]
     figure.update_xaxes(
@@ -154,9 +152,9 @@ def forest(entries: Sequence[Entry], *, name: str, limits: tuple[float, float] |
 
 
 def _series(
-    name: str, shown: str, found: Sequence[Statistic], x: Sequence[float], place: int, chosen: str
+    name: str, found: Sequence[Statistic], x: Sequence[float], place: int, chosen: str
 ) -> list[go.Scatter]:
-    kind = kind_of(name, chosen)
+    kind, shown = kind_of(name, chosen), metric_name(name)
     colour = {"chosen": CHOSEN, "other": INK, "sentinel": PALE}[kind]
     entries = [Entry(name, each.value, each.low, each.high) for each in found]
     line = go.Scatter(

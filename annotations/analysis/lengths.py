@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS, AnalysisTable
 from annotations.correlation import Statistic
 from annotations.correlation_levels import FEW_GROUPS, TIES
@@ -194,7 +195,8 @@ def _compared(table: AnalysisTable, usable: Flags) -> tuple[dict[str, Floats], l
 def _why_not(table: AnalysisTable, usable: Flags, names: tuple[str, str]) -> str:
     for name in names:
         if name not in table.metrics or np.isnan(table.metrics[name][usable]).all():
-            return f"the advice is about {names[0]} and {names[1]}, and {name} has no scores here"
+            short, long = map(metric_name, names)
+            return f"the advice is about {short} and {long}, and {metric_name(name)} has no scores here"
     return ""
 
 
@@ -203,9 +205,10 @@ def _same_weights(table: AnalysisTable, short: str, long: str) -> list[str]:
     one, other = (table.provenance.get(name) for name in (short, long))
     if one is None or other is None or not one.sha256 or one.sha256 != other.sha256:
         return []
+    names = f"{metric_name(short)} and {metric_name(long)}"
     return [
-        f"{short} and {long} are of the same weights here, so this is no comparison of two models; import "
-        f"scores of CLIP itself to test the paper's advice."
+        f"{names} are of the same weights here, so this is no comparison of two models; import scores of "
+        f"CLIP itself to test the paper's advice."
     ]
 
 
@@ -223,8 +226,8 @@ def _notices(
         )
     if few:
         found.append(
-            f"Too few captions have a score of {', '.join(few)} for the buckets, which hold captions that "
-            f"all metrics have scored."
+            f"Too few captions have a score of {', '.join(map(metric_name, few))} for the buckets, which "
+            f"hold captions that all metrics have scored."
         )
     if 0 < n_compared < n_items:
         found.append(f"{n_compared:,} of {n_items:,} captions have scores of all metrics of the buckets.")

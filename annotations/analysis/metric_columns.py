@@ -11,7 +11,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -32,11 +32,12 @@ _SEED: Final = "random, seed 0"
 RANDOM: Final = Provenance(_SEED, hashlib.sha256(_SEED.encode()).hexdigest())
 """Where the numbers of `random_score` are from."""
 
-_MODEL: Final = select(scores.c.model).where(
-    scores.c.item_id == bindparam("item"),
-    scores.c.metric == bindparam("metric"),
-    scores.c.model_sha256 == bindparam("sha256"),
+_ANY_MODEL: Final = (
+    select(scores.c.model)
+    .where(scores.c.metric == bindparam("metric"), scores.c.model_sha256 == bindparam("sha256"))
+    .limit(1)
 )
+_MODEL: Final = _ANY_MODEL.where(scores.c.item_id == bindparam("item"))
 
 Source = tuple[str, str]
 """A metric and a SHA-256."""
@@ -47,7 +48,7 @@ class ScoreRows:
     """Stored scores of items, K rows.
 
     Attributes:
-        sources: Every source of the database with the name of its model; "" where no item read has a score.
+        sources: Every source of the database with the name of its model.
         source: (K,) numbers of the sources.
         item: (K,) numbers of the items.
         score: (K,) what the metric reports.
@@ -77,7 +78,7 @@ class ScoreRows:
             new: The others, of items that have numbers among these.
         """
         return ScoreRows(
-            {source: model or new.sources[source] for source, model in self.sources.items()},
+            self.sources,
             np.concatenate([self.source, new.source]),
             np.concatenate([self.item, new.item]),
             np.concatenate([self.score, new.score]),
@@ -123,11 +124,19 @@ def read_scores(
     source = np.array([number_of[pair] for pair in zip(metrics, sha256s, strict=True)], dtype=np.int64)
     score, similarity = (np.array(column, dtype=np.float64) for column in (values, similarities))
     # The name of a model is as long as a sentence, and is read once a source and not once a score.
-    models = dict.fromkeys(number_of, "")
-    for row in np.unique(source, return_index=True)[1].tolist():
-        pair = metrics[row], sha256s[row]
-        key = {"item": item_ids[row], "metric": pair[0], "sha256": pair[1]}
-        models[pair] = connection.execute(_MODEL, key).scalar_one()
+    item_of = {
+        (metrics[row], sha256s[row]): item_ids[row]
+        for row in np.unique(source, return_index=True)[1].tolist()
+    }
+    models = {}
+    for metric, sha256 in number_of:
+        key = {"metric": metric, "sha256": sha256}
+        # Sources that no item here has count as well: they tell the names of the others apart.
+        if item_id := item_of.get((metric, sha256)):
+            found = connection.execute(_MODEL, {**key, "item": item_id})
+        else:
+            found = connection.execute(_ANY_MODEL, key)
+        models[metric, sha256] = found.scalar_one()
     return ScoreRows(models, source[kept], item[kept], score[kept], similarity[kept])
 
 
@@ -169,9 +178,9 @@ def metric_columns(
 ) -> tuple[dict[str, Floats], dict[str, Provenance]]:
     """Make a column of each metric: the chosen weights' first, then the others, and the sentinels last.
 
-    A name that has several sources stays with the chosen weights, if it is theirs, and the others are told
-    apart by the model behind the name. `random` is computed from the id of an item where none is stored, and
-    a stored `unit_count` stands where a caption is not cut.
+    A name that has several sources stays with weights, if any have it, and the others are told apart by the
+    model behind the name, whatever weights are chosen. `random` is computed from the id of an item where none
+    is stored, and a stored `unit_count` stands where a caption is not cut.
 
     Args:
         rows: The scores.
@@ -194,13 +203,14 @@ def metric_columns(
         if source not in names or not len(mine):
             continue
         metrics[names[source]] = _spread(rows.item[mine], rows.score[mine], n_items)
-        provenance[names[source]] = Provenance(model, source[1])
+        provenance[names[source]] = Provenance(model, source[1], source[0])
         if source == (MAIN_METRIC, sha256):
             similarity = _spread(rows.item[mine], rows.similarity[mine], n_items)
     if sha256:
         own = metrics.get("cosine", np.full(n_items, math.nan))
         metrics["cosine"] = np.where(np.isnan(own), similarity, own)
-        provenance.setdefault("cosine", provenance.get(MAIN_METRIC, Provenance("", sha256)))
+        behind = provenance.get(MAIN_METRIC, Provenance("", sha256))
+        provenance.setdefault("cosine", replace(behind, metric="cosine"))
     stored = metrics.get("unit_count", np.full(n_items, math.nan))
     metrics["unit_count"] = np.where(np.isnan(unit_counts), stored, unit_counts)
     provenance["unit_count"] = Provenance("the stored units", "")
@@ -224,7 +234,9 @@ def _rank(name: str, is_of_weights: bool) -> int:
 def _names(rows: ScoreRows, sha256: str) -> dict[Source, str]:
     """Give each source that becomes a column a name of its own."""
     names = {source: source[0] for source in rows.sources if source[1] == sha256}
-    taken = {*names.values(), *(["cosine"] if sha256 else [])}
+    taken = {metric for metric, of in rows.sources if of in rows.weights} | (
+        {"cosine"} if rows.weights else set()
+    )
     others = defaultdict(list)
     for source in rows.sources:
         if source[1] != sha256 and source[1] not in rows.weights:

@@ -1,4 +1,4 @@
-"""What people read for the names of metrics, on the page and in the figures."""
+"""What people read for the names of metrics, in every sentence, table and figure."""
 
 from typing import Final
 
@@ -15,12 +15,13 @@ METRIC_NAMES: Final = {
     "cider": "CIDEr",
     "length_tokens": "length in tokens",
     "unit_count": "number of units",
-    "text_only": "same caption, shuffled image",
+    "text_only": "shuffled image",
     "random": "random numbers",
 }
 """What people read, by the name of a metric; other metrics stand under their own names."""
 
 
 def metric_name(name: str) -> str:
-    """Return what people read for the name of a metric."""
-    return METRIC_NAMES.get(name, name)
+    """Return what people read for the name of a metric, with its source where that tells it apart."""
+    metric, mark, source = name.partition(" (")
+    return f"{METRIC_NAMES.get(metric, metric)}{mark}{source}"

@@ -157,15 +157,26 @@ def read_items(connection: Connection, wanted: ColumnElement[bool]) -> ItemRows:
     return rows.only(rows.order())
 
 
-def items_left_out(rows: ItemRows, choice: Choice) -> dict[str, Flags]:
-    """Return which captions a choice leaves out for what they are, by the reason."""
+def items_left_out(
+    campaign_ids: Sequence[str], systems: Sequence[Sequence[str]], choice: Choice
+) -> dict[str, Flags]:
+    """Return which items a choice leaves out for what they are, by the reason.
+
+    Args:
+        campaign_ids: (N,) of their campaigns.
+        systems: (N,) what wrote their captions, once for each of the captions that an item has.
+        choice: What goes in.
+
+    Returns:
+        (N,) each.
+    """
 
     def outside(values: Sequence[str], wanted: Sequence[str]) -> Flags:
         return np.array([bool(wanted) and value not in wanted for value in values], dtype=np.bool_)
 
     return {
-        "captions of other campaigns": outside(rows.campaign_ids, choice.campaigns),
-        "captions of other systems": outside(rows.systems, choice.systems),
+        "captions of other campaigns": outside(campaign_ids, choice.campaigns),
+        "captions of other systems": np.any([outside(of, choice.systems) for of in systems], axis=0),
     }
 
 

@@ -95,7 +95,8 @@ def read_table(
         places = {item_id: number for number, item_id in enumerate(found.ids)}
         rated = read_ratings(connection, places, everything)
         given = read_answers(connection, rated, everything)
-    kept, left_out = drop(_marked(rated.item, n_items), items_left_out(found, choice))
+    reasons = items_left_out(found.campaign_ids, [found.systems], choice)
+    kept, left_out = drop(_marked(rated.item, n_items), reasons)
     is_in, of_ratings = apply_choice(rated, choice, kept[rated.item])
     left_out |= of_ratings
     kept = _marked(rated.item[is_in], n_items)

@@ -105,7 +105,7 @@ class Report:
         correlations: None where nobody has answered on a scale.
         lengths: Likewise.
         people: What people say among themselves.
-        battles: None without battles.
+        battles: None where there are none, and none was left out.
         dips: None where no unit of a scored cut was judged.
         calibration: None without dips.
         versions: Of the packages, by name, and of Python.
@@ -198,7 +198,7 @@ def analysis_report(
         dips = dip_part(units, threshold=options.threshold, weights=weights, **drawn)
         promised = calibration(units, weights=weights, n_resamples=options.n_resamples, seed=options.seed)
     fought = None
-    if len(battles):
+    if len(battles) or battles.left_out:
         tell("battles")
         fought = battle_part(battles, **drawn)
     tell("agreement of people")

@@ -4,6 +4,7 @@ from annotations.analysis.battles import BattlePart, BattleRow
 from annotations.analysis.dips import Calibration, DipPart
 from annotations.analysis.figures import strengths
 from annotations.analysis.figures_dips import delta_figure, precision_recall_figure, threshold_figure
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.report_html import (
     Html,
     count,
@@ -113,12 +114,13 @@ def battle_section(part: BattlePart | None) -> Html:
         part: None without battles.
     """
     title = "Battles"
-    if part is None:
-        return section("battles", title, notes(["No battles in this choice."]))
+    left_out = f" {part.left_out_sentence}" if part is not None and part.left_out else ""
+    if part is None or not part.n_answers:
+        return section("battles", title, notes([f"No battles in this choice.{left_out}"]))
     counts = (
         f"{plural(part.n_answers, 'answer')} of {plural(part.n_raters, 'rater')} on "
         f"{plural(part.n_pairs, 'pair')} of captions of {plural(part.n_images, 'image')}; "
-        f"{plural(part.n_ties, 'tie')}."
+        f"{plural(part.n_ties, 'tie')}.{left_out}"
     )
     poor = part.both_poor
     said = (
@@ -172,7 +174,7 @@ def _agreement(part: BattlePart, names: tuple[str, str]) -> Html:
     heads: tuple[object, ...] = ("metric", "figure", "value", term("interval"), term("n"), "note")
     rows = [
         (
-            row.name,
+            metric_name(row.name),
             term(name),
             number(of.value),
             interval(of.low, of.high),

@@ -18,6 +18,7 @@ from annotations.analysis.figures import (
     scatter,
 )
 from annotations.analysis.lengths import LengthPart
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.report import Report, limits_of
 from annotations.analysis.report_html import (
     Html,
@@ -60,7 +61,7 @@ def correlation_section(part: Correlations, metric: str, *, everything: bool) ->
     entries.append(Entry("human ceiling", ceiling.value, ceiling.low, ceiling.high, "ceiling"))
     rows = [
         (
-            _metric_name(row),
+            _named(row),
             number(row.chosen.value),
             interval(row.chosen.low, row.chosen.high),
             count(row.chosen.n),
@@ -121,8 +122,8 @@ def test_section(part: Correlations) -> Html:
     )
     rows = [
         (
-            pair.first,
-            pair.second,
+            metric_name(pair.first),
+            metric_name(pair.second),
             number(pair.test.difference),
             p_value(pair.test.p),
             p_value(pair.adjusted_p),
@@ -153,15 +154,16 @@ def points_section(report: Report) -> Html:
     if report.drawn is None:
         return section("points", title, notes(["No caption has both a score and an answer in this choice."]))
     human, metric = report.table.human(report.question), report.table.metrics[report.metric]
-    names, limits, rows = (report.question, report.metric), limits_of(report), report.drawn.rows
+    name, limits, rows = metric_name(report.metric), limits_of(report), report.drawn.rows
+    names = (report.question, name)
     shown: dict[str, Any] = {"rows": rows, "names": names, "limits": limits, "hover": True}
-    said = f"{report.metric} against {report.question}"
+    said = f"{name} against {report.question}"
     return section(
         "points",
         title,
         lead(
             Html(
-                f"<b>{text(report.metric)}</b> against {term('human', 'the mean of the raters')} on "
+                f"<b>{text(name)}</b> against {term('human', 'the mean of the raters')} on "
                 f"<b>{text(report.question)}</b>, a point a caption, {term('n')} = {count(report.drawn.n)}; "
                 f"without a score or an answer: {count(report.drawn.n_missing)}. The line is fitted by least "
                 "squares to all of them; rows are numbered as in the CSV file beside this page."
@@ -172,8 +174,8 @@ def points_section(report: Report) -> Html:
         heading(term("residual", "Residuals of the line")),
         plot("residuals", residuals(human, metric, **shown), f"Residuals of {said}"),
         Html('<div class="pair">'),
-        Html(f"<div>{heading(f'Scores of {report.metric}')}"),
-        plot("scores", histogram(metric, name=report.metric), f"Histogram of {report.metric}"),
+        Html(f"<div>{heading(f'Scores of {name}')}"),
+        plot("scores", histogram(metric, name=name), f"Histogram of {name}"),
         Html(f"</div><div>{heading(f'Answers on {report.question}, mean of an item')}"),
         plot(
             "answers",
@@ -195,7 +197,7 @@ def length_section(part: LengthPart, metric: str) -> Html:
         (
             f"{bucket.low:g} up" if bucket.high == float("inf") else f"{bucket.low:g} to {bucket.high - 1:g}",
             count(bucket.n_groups),
-            name,
+            metric_name(name),
             number(of.value),
             interval(of.low, of.high),
             count(of.n),
@@ -206,7 +208,14 @@ def length_section(part: LengthPart, metric: str) -> Html:
         for of in [found[part.coefficient]]
     ]
     partial = [
-        (name, term(coefficient), number(of.value), interval(of.low, of.high), count(of.n), of.note)
+        (
+            metric_name(name),
+            term(coefficient),
+            number(of.value),
+            interval(of.low, of.high),
+            count(of.n),
+            of.note,
+        )
         for name, found in part.partial.items()
         for coefficient, of in found.items()
     ]
@@ -235,17 +244,18 @@ def length_section(part: LengthPart, metric: str) -> Html:
 
 def _entry(row: MetricRow, metric: str) -> Entry:
     kind = kind_of(row.name, metric)
-    return Entry(row.name, row.chosen.value, row.chosen.low, row.chosen.high, kind, row.cluster)
+    shown, of = metric_name(row.name), row.chosen
+    return Entry(shown, of.value, of.low, of.high, kind, row.cluster)
 
 
-def _metric_name(row: MetricRow) -> Html:
+def _named(row: MetricRow) -> Html:
     mark = f" {term('sentinel')}" if row.sentinel else ""
-    return Html(f"{text(row.name)}{mark}")
+    return Html(f"{text(metric_name(row.name))}{mark}")
 
 
 def _weighted(part: Correlations) -> Html:
     rows = [
-        (row.name, number(of.value), interval(of.low, of.high), count(of.n), of.note)
+        (metric_name(row.name), number(of.value), interval(of.low, of.high), count(of.n), of.note)
         for row in part.rows
         if (of := row.weighted) is not None
     ]
@@ -284,7 +294,7 @@ def _every_level(row: MetricRow) -> Html:
         for coefficient, levels in row.values.items()
         for level, of in levels.items()
     ]
-    title = f"{row.name}: every coefficient at every level"
+    title = f"{metric_name(row.name)}: every coefficient at every level"
     made = f"Scores of {row.model or 'an unknown model'}"
     made += f", SHA-256 {row.sha256}." if row.sha256 else "; its hash is not recorded."
     return folded(title, notes([made]), table(heads, rows, left=2))
@@ -300,7 +310,7 @@ def _groups(part: Correlations) -> str:
     groups: dict[str, list[str]] = {}
     for row in part.rows:
         if row.cluster:
-            groups.setdefault(row.cluster, []).append(row.name)
+            groups.setdefault(row.cluster, []).append(metric_name(row.name))
     return " ".join(f"Group {letter}: {', '.join(names)}." for letter, names in groups.items())
 
 
@@ -308,7 +318,13 @@ def _williams(part: Correlations) -> Html:
     if not part.williams:
         return Html()
     rows = [
-        (pair.first, pair.second, number(pair.test.t), p_value(pair.test.p), count(pair.test.n))
+        (
+            metric_name(pair.first),
+            metric_name(pair.second),
+            number(pair.test.t),
+            p_value(pair.test.p),
+            count(pair.test.n),
+        )
         for pair in part.williams
     ]
     heads = ("metric", "against", "t", "p", term("n"))
@@ -318,14 +334,14 @@ def _williams(part: Correlations) -> Html:
 
 def _farthest(report: Report) -> Html:
     human, metric = report.table.human(report.question), report.table.metrics[report.metric]
-    left = residuals_of(human, metric)
+    name, left = metric_name(report.metric), residuals_of(human, metric)
     known = np.flatnonzero(~np.isnan(left))
     order = known[np.argsort(left[known], kind="stable")]
     n = min(N_FARTHEST, len(order) // 2)
     parts = []
     for title, rows in (
-        (f"The {n} captions that {report.metric} puts farthest above people", order[::-1][:n]),
-        (f"The {n} captions that {report.metric} puts farthest below people", order[:n]),
+        (f"The {n} captions that {name} puts farthest above people", order[::-1][:n]),
+        (f"The {n} captions that {name} puts farthest below people", order[:n]),
     ):
         cells = [
             (
@@ -338,7 +354,7 @@ def _farthest(report: Report) -> Html:
             )
             for row in rows.tolist()
         ]
-        heads = ("row", report.metric, report.question, term("residual"), "system", "caption")
+        heads = ("row", name, report.question, term("residual"), "system", "caption")
         if cells:
             parts.append(folded(title, table(heads, cells, words=("system", "caption"))))
     return Html("".join(parts))
@@ -356,8 +372,9 @@ def _advice(part: LengthPart) -> Html:
             ("the first less the second", of.change),
         )
     ]
-    heads = ("captions", f"{of.short_metric} less {of.long_metric}", term("interval"), term("n"), "note")
-    said = f"{of.short_metric} for short captions and {of.long_metric} for long ones: {of.verdict}."
+    short, long = metric_name(of.short_metric), metric_name(of.long_metric)
+    heads = ("captions", f"{short} less {long}", term("interval"), term("n"), "note")
+    said = f"{short} for short captions and {long} for long ones: {of.verdict}."
     return Html(f"{lead(said)}{table(heads, rows)}")
 
 

@@ -5,6 +5,7 @@ import math
 from annotations.analysis.correlation_rows import MetricRow
 from annotations.analysis.correlations import Correlations
 from annotations.analysis.definitions import DEFINITIONS
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.report import Report
 from annotations.analysis.report_evidence import battle_section, dip_section
 from annotations.analysis.report_html import (
@@ -101,7 +102,7 @@ def _headline(report: Report) -> Html:
     ceiling = part.ceiling.statistic
     return section(
         "headline",
-        f"{report.metric} against people, on {part.question}",
+        f"{metric_name(report.metric)} against people, on {part.question}",
         Html(
             '<div class="headline">'
             f"{_big(row.chosen.value, f'{part.coefficient}, {part.level}', row.chosen.low, row.chosen.high)}"
@@ -127,7 +128,8 @@ def _in_words(row: MetricRow, report: Report) -> str:
     beaten = [each for each in part.rows if each.sentinel and each.chosen.value >= row.chosen.value]
     said = f"Intervals at {part.confidence:.0%}, {part.n_resamples:,} resamples of images, seed {part.seed}."
     if beaten:
-        said += f" Not better than {', '.join(each.name for each in beaten)}, which means nothing by itself."
+        names = ", ".join(metric_name(each.name) for each in beaten)
+        said += f" Not better than {names}, which means nothing by itself."
     return said
 
 
@@ -205,12 +207,12 @@ def _made(report: Report) -> Html:
     ]
     metrics = [
         (
-            name,
+            metric_name(name),
             report.table.provenance[name].model or NOT_RECORDED,
             Html(f"<code>{text(report.table.provenance[name].sha256 or NOT_RECORDED)}</code>"),
         )
         if name in report.table.provenance
-        else (name, NOT_RECORDED, NOT_RECORDED)
+        else (metric_name(name), NOT_RECORDED, NOT_RECORDED)
         for name in report.table.metrics
     ]
     return section(

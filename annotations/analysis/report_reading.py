@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from sqlalchemy import Engine, select
 
@@ -15,10 +14,8 @@ from annotations.analysis.unit_reading import read_units
 from annotations.campaigns import get_campaign
 from annotations.engine import reading
 from annotations.errors import UnknownRecordError
+from annotations.hashes import find_sha256
 from annotations.schema import campaigns, items, raters
-
-SHORTEST_HASH: Final = 6
-"""Characters of a hash that are enough to name weights, if no other weights begin alike."""
 
 
 @dataclass(frozen=True)
@@ -171,15 +168,8 @@ def origin_of(
 
 
 def _weights(table: AnalysisTable, wanted: str) -> str:
-    found = [of.sha256 for of in table.models if of.sha256.startswith(wanted.lower())]
-    if len(found) == 1 and len(wanted) >= SHORTEST_HASH:
-        return found[0]
-    listed = ", ".join(f"{of.sha256[:12]} ({of.model})" for of in table.models) or "none"
-    if len(found) > 1 or (found and len(wanted) < SHORTEST_HASH):
-        raise UnknownRecordError(
-            f"{wanted!r} is too short to tell weights apart: give at least {SHORTEST_HASH} characters of one "
-            f"of {listed}"
-        )
-    raise UnknownRecordError(
-        f"no rated caption of this choice has a score of the weights {wanted!r}; there are {listed}"
+    return find_sha256(
+        wanted,
+        {of.sha256: of.model for of in table.models},
+        missing=f"no rated caption of this choice has a score of the weights {wanted!r}",
     )

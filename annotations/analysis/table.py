@@ -8,7 +8,7 @@ In comments: N items, R answers, U units, V verdicts, B battles.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -55,10 +55,13 @@ class Provenance:
     Attributes:
         model: Name of the model, or of the library and its version; "" where nobody knows.
         sha256: Of the model's weights, or of `model`; "" where nobody knows.
+        metric: Under which they are stored, which the name of a column may only begin with; "" where they are
+            not stored.
     """
 
     model: str
     sha256: str
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,7 @@ class BattleTable:
         first_scores: By the name of the metric, (B,) score of the first caption; NaN where there is none.
         second_scores: The same of the second.
         campaign: (B,) name of the campaign of the battle; none where nobody knows any.
+        left_out: How many answers the choice leaves out, by the reason, as `AnalysisTable.left_out` names it.
     """
 
     image: tuple[str, ...]
@@ -221,6 +225,7 @@ class BattleTable:
     first_scores: Mapping[str, Floats]
     second_scores: Mapping[str, Floats]
     campaign: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of answers, B."""

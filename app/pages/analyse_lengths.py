@@ -10,7 +10,6 @@ import gradio as gr
 
 from annotations.analysis.figures import length_lines
 from annotations.analysis.lengths import length_part
-from annotations.analysis.metric_names import metric_name
 from app.analysis_parts import N_RESAMPLES, SEED, Part, Reading
 from app.views.analysis_lengths import lengths_view
 
@@ -45,7 +44,6 @@ def build(_context: AppContext) -> Part:
             _uncrowded(part, asked.metric),
             coefficient=part.coefficient,
             chosen=asked.metric,
-            label=metric_name,
         )
         # Slanted, the three lines of a label cannot be read.
         figure.update_xaxes(tickangle=0, tickfont={"size": 10})

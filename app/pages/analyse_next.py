@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import secrets
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import gradio as gr
@@ -14,7 +14,7 @@ from annotations.analysis.table import SENTINELS
 from annotations.campaign_tables import LINKS_CAMPAIGN
 from annotations.campaigns import list_campaigns
 from annotations.drawing import draw_next, rank_next
-from annotations.errors import InvalidRecordError
+from annotations.errors import InvalidRecordError, UnknownRecordError
 from app.analysis_parts import Part, Reading
 from app.problems import sentence, shown_on_page
 from app.sessions import account_of_request, require
@@ -42,11 +42,13 @@ class _Against:
     """What the order is made from.
 
     Attributes:
-        metric: Name of a metric with stored scores.
+        name: Of the metric, as the analysis tells it from others.
+        metric: The name under which its scores are stored.
         model_sha256: Of its weights, or None for those with the most scores.
         question: The scale that it is held against.
     """
 
+    name: str
     metric: str
     model_sha256: str | None
     question: str
@@ -231,7 +233,9 @@ def _against(reading: Reading) -> _Against:
     if metric in SENTINELS or metric not in table.metrics:
         # Sentinels are worked out and not stored, and nobody rates to please them.
         metric = METRIC
-    return _Against(metric, _sha256(table, metric), reading.asked.question)
+    known = table.provenance.get(metric)
+    stored = (known.metric if known is not None else "") or metric
+    return _Against(metric, stored, _sha256(table, metric), reading.asked.question)
 
 
 def _sha256(table: AnalysisTable, metric: str) -> str | None:
@@ -241,8 +245,9 @@ def _sha256(table: AnalysisTable, metric: str) -> str | None:
 
 def _list(context: AppContext, campaign: str, order: Order, made: _Against) -> str:
     try:
-        return next_view(rank_next(context.engine, campaign, by=order, limit=LISTED, **made.options()))
-    except InvalidRecordError as error:
+        ranking = rank_next(context.engine, campaign, by=order, limit=LISTED, **made.options())
+        return next_view(replace(ranking, metric=made.name))
+    except (InvalidRecordError, UnknownRecordError) as error:
         return f'<p class="ra-problem">{html.escape(sentence(str(error)))}</p>'
 
 

@@ -20,6 +20,9 @@ _SHARES: Final = Axis(0.0, 1.0, (0.0, 0.5, 1.0))
 
 def battles_line(part: BattlePart) -> str:
     """Return the one line that stands for a part without battles, as HTML."""
+    if part.n_answers == 0 and part.left_out:
+        told = f"No battle is left. {part.left_out_sentence} Widen a filter to see them."
+        return f'<p class="ra-soft an-folded">{html.escape(told)}</p>'
     return (
         '<p class="ra-soft an-folded">There are no battles here. Set captions of one image against each '
         "other in a campaign, or import battles; then systems are ranked here, and metrics held "
@@ -46,7 +49,8 @@ def battles_view(part: BattlePart) -> str:
     )
     share = f"<b{tip(told)}>{_percent(poor.value)}</b>"
     return (
-        f'<p class="ra-soft an-next">{html.escape(counts)}{share}.</p>{_systems(part)}{_metrics(part)}'
+        f'<p class="ra-soft an-next">{html.escape(counts)}{share}. {html.escape(part.left_out_sentence)}</p>'
+        f"{_systems(part)}{_metrics(part)}"
         f"{notices_list(part.notices)}"
     )
 

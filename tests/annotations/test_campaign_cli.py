@@ -58,7 +58,7 @@ def test_campaign_is_changed_paused_deleted_and_restored(run, engine):
         (("campaign", "From Inspect", "--create"), "already"),
         (("campaign", "From Inspect", "--no-units"), "--create"),
         (("campaign", "From Inspect", "--overlap", "0"), "at least 1 rater"),
-        (("campaign", "From Inspect", "--guideline", "no/such/file"), "No such file"),
+        (("campaign", "From Inspect", "--guideline", "no/such/file"), "there is no folder no/such"),
         (("progress", "Nobody"), "there is no campaign 'Nobody'"),
     ],
 )

@@ -107,6 +107,51 @@ def test_scores_when_two_models_have_some_are_those_of_the_one_with_more_unless_
     assert "there are 0" in asked.note
 
 
+def test_the_cosine_when_it_has_no_row_is_the_similarity_behind_specs(engine, campaign, fill):
+    made = fill([[1], [3], [5], [2], []], [None] * 5)
+    stored = {"model": "m", "model_sha256": SHA}
+    for number, item in enumerate(made[:4]):
+        save_scores(engine, item, metric="specs", score=0.9, similarity=0.1 * number, **stored)
+    save_scores(engine, made[1], metric="cosine", score=0.7, **stored)
+    for item in made[:2]:
+        save_scores(engine, item, metric="cosine", score=0.5, model="other", model_sha256="b" * 64)
+    found = rank_next(engine, campaign, metric="cosine")
+    scores = {item.item_id: item.score for item in found.items}
+    expected = [0.0, 0.7, 0.2, pytest.approx(0.3), pytest.approx(math.nan, nan_ok=True)]
+    assert [scores[item] for item in made] == expected
+    assert (found.model, found.model_sha256, found.n_scored) == ("m", SHA, 4)
+    assert found.pearson_r == pytest.approx(np.corrcoef([0.0, 0.7, 0.2, 0.3], [1, 3, 5, 2])[0, 1])
+    assert rank_next(engine, campaign, metric="cosine", model_sha256="b" * 64).n_scored == 2
+    drawn = draw_next(engine, campaign, n=4, by="gap", metric="cosine", model_sha256=SHA)
+    assert (drawn.metric, drawn.model_sha256) == ("cosine", SHA)
+    assert len({one.probability for one in drawn.items}) > 1
+
+
+def test_weights_when_named_by_their_beginning_are_found_and_others_are_refused(engine, campaign, fill):
+    made = fill([[1], [3], [5], [], []])
+    for item in made[:3]:
+        other = {"model": "other", "model_sha256": "ab" * 32}
+        save_scores(engine, item, metric="specs", score=0.4, **other)
+        save_scores(engine, item, metric="bleu_4", model="sacrebleu", model_sha256="c" * 64, score=12.0)
+    assert rank_next(engine, campaign, model_sha256="ABABab").model == "other"
+    before = rows_of(engine, "weight", "priority", "overlap")
+    there = r"there are aaaaaaaaaaaa \(m\), abababababab \(other\)$"
+    for sha256, error, said in (
+        ("d" * 64, UnknownRecordError, f"'study' has a score of 'specs' by a model of SHA-256 'd+'; {there}"),
+        ("c" * 64, UnknownRecordError, f"by a model of SHA-256 'c+'; {there}"),
+        ("", UnknownRecordError, "'' is too short to tell weights apart: .* at least 6"),
+        ("a", UnknownRecordError, "'a' is too short to tell weights apart: .* at least 6"),
+    ):
+        for choose in (rank_next, draw_next):
+            with pytest.raises(error, match=said):
+                choose(engine, campaign, model_sha256=sha256, **({"n": 2} if choose is draw_next else {}))
+    save_scores(engine, made[0], metric="cosine", model="m", model_sha256=SHA, score=0.1)
+    with pytest.raises(InvalidRecordError, match="has a score of 'chrf'; there are scores of bleu_4, cos"):
+        rank_next(engine, campaign, metric="chrf")
+    assert rows_of(engine, "weight", "priority", "overlap") == before
+    assert draw_next(engine, campaign, n=2, metric="bleu_4", model_sha256="cccccc").metric == "bleu_4"
+
+
 def test_a_draw_when_made_writes_the_weights_and_chances_of_the_pure_functions(engine, campaign, fill):
     ratings = [[5, 4], [1, 2], [3, 3], [2]] + [[] for _ in range(20)]
     made = fill(ratings)

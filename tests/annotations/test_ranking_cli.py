@@ -150,7 +150,7 @@ def test_agree_of_text_where_numbers_are_needed_names_the_line(written, capsys):
 
 def test_rank_of_no_file_and_of_bytes_says_so(tmp_path, capsys):
     assert main(["rank", str(tmp_path / "none.csv")]) == 2
-    assert "No such file" in capsys.readouterr().err
+    assert "there is no file " in capsys.readouterr().err
     (tmp_path / "bytes.csv").write_bytes(b"a,b\n\xff\xfe\n")
     assert main(["rank", str(tmp_path / "bytes.csv")]) == 2
     assert "is no CSV file in UTF-8" in capsys.readouterr().err

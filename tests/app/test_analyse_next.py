@@ -3,17 +3,18 @@
 import math
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import pytest
-from small_study import study
+from small_study import SHA256, study
 from sqlalchemy import select
 
 from annotations.analysis.report import NO_BATTLES, NO_UNITS
-from annotations.analysis.table import Choice
+from annotations.analysis.table import AnalysisTable, Choice, Provenance
 from annotations.audit import audit_log
 from annotations.campaigns import create_campaign
 from annotations.drawing import ACTION
@@ -53,7 +54,7 @@ def campaign(context: AppContext) -> str:
             units=None,
             campaign_id=made,
         )
-        save_scores(context.engine, item, metric="specs", model="m", model_sha256="a" * 64, score=number / 10)
+        save_scores(context.engine, item, metric="specs", model="m", model_sha256=SHA256, score=number / 10)
     return made
 
 
@@ -84,13 +85,13 @@ def asked(**changes: Any) -> Asked:
     return Asked(**{"choice": Choice(), **values, **changes})
 
 
-def read(**changes: Any) -> Reading:
-    return Reading(asked(**changes), study(), lambda: NO_UNITS, lambda: NO_BATTLES)
+def read(table: AnalysisTable | None = None, **changes: Any) -> Reading:
+    return Reading(asked(**changes), table or study(), lambda: NO_UNITS, lambda: NO_BATTLES)
 
 
-def shown(part: Part, **changes: Any) -> dict[str, Any]:
+def shown(part: Part, table: AnalysisTable | None = None, **changes: Any) -> dict[str, Any]:
     names = ("card", "campaign", "list", "against", "told", "order")
-    return dict(zip(names, part.show(read(**changes)), strict=True))
+    return dict(zip(names, part.show(read(table, **changes)), strict=True))
 
 
 def weights(context: AppContext) -> set[float]:
@@ -116,6 +117,45 @@ def test_part_when_its_outputs_are_counted_fills_each_of_them(mounted, campaign)
 def test_part_when_the_metric_has_no_stored_scores_takes_specs(mounted, campaign, metric: str) -> None:
     against = shown(mounted[0], choice=Choice(campaigns=(campaign,)), metric=metric)["against"]
     assert against.metric == "specs"
+
+
+def test_part_when_the_metric_was_renamed_because_sources_share_its_name_finds_its_scores(
+    context, mounted, campaign, request_of
+) -> None:
+    part, handlers = mounted
+    with reading(context.engine) as connection:
+        ids = list(connection.scalars(select(items.c.id).order_by(items.c.created_at, items.c.id)))
+    for place, item in enumerate(ids[:5]):
+        for number, library in enumerate(("sacrebleu 2.5.1", "nltk 3.9")):
+            source = {"model": library, "model_sha256": str(number) * 64}
+            save_scores(context.engine, item, metric="bleu_4", score=10.0 * number + place, **source)
+    name, of = "bleu_4 (sacrebleu 2.5.1)", study()
+    table = replace(
+        of,
+        metrics={**of.metrics, name: of.metrics["clip"]},
+        provenance={**of.provenance, name: Provenance("sacrebleu 2.5.1", "0" * 64, "bleu_4")},
+    )
+    found = shown(part, table, choice=Choice(campaigns=(campaign,)), metric=name)
+    assert "5 with a score of BLEU-4 (sacrebleu 2.5.1)" in found["list"]
+    request = request_of("admin")
+    _, done, listed = handlers["draw"](campaign, "gain", 2, found["against"], request)
+    assert "Drew 2 of 8 captions" in done
+    assert "BLEU-4 (sacrebleu 2.5.1)" in listed
+    act = next(act for act in audit_log(context.engine) if act.action == ACTION)
+    assert (act.details["metric"], act.details["model_sha256"]) == ("bleu_4", "0" * 64)
+
+
+def test_part_when_other_weights_have_scored_the_campaign_names_them_and_draws_nothing(
+    context, mounted, campaign, request_of
+) -> None:
+    part, handlers = mounted
+    of = study()
+    table = replace(of, provenance={"specs": Provenance("other", "d" * 64)})
+    found = shown(part, table, choice=Choice(campaigns=(campaign,)))
+    assert f"there are {SHA256[:12]} (m)." in found["list"]
+    with pytest.raises(gr.Error, match=rf"there are {SHA256[:12]} \(m\)"):
+        handlers["draw"](campaign, "gain", 2, found["against"], request_of("admin"))
+    assert weights(context) == {1.0}
 
 
 def test_part_when_the_campaign_asks_something_else_says_so(mounted, campaign) -> None:

@@ -112,6 +112,51 @@ def test_battles_follow_the_choice(engine, make_battle, vote, score):
     assert fought(longest=15) == [one[1], one[1]]
 
 
+def test_answers_that_the_choice_leaves_out_are_counted_under_the_reasons_of_captions(
+    engine, make_battle, vote, score
+):
+    other = create_campaign(engine, "Other")
+    one, two, three = make_battle(1), make_battle(2, "a", "c"), make_battle(3, campaign_id=other)
+    for number, battle in enumerate((one, two, three)):
+        for item_id in battle[1:]:
+            score(item_id)
+        score(battle[1], 10 + 10 * number, metric="length_tokens")
+        vote(battle, "Ada", 1, days=number)
+    score(one[2], 12, metric="length_tokens")
+    score(three[2], 99, metric="length_tokens")
+    record_reveal(engine, "Bo", one[0])
+    vote(one, "Bo", 2)
+    ada = read_battles(engine, read_table(engine)).rater[0]
+    default = read_battles(engine, read_table(engine)).campaign[0]
+
+    def left_out(**options) -> dict[str, int]:
+        choice = Choice(**options)
+        battles = read_battles(engine, read_table(engine), choice)
+        assert len(battles) + sum(battles.left_out.values()) == 4
+        return dict(battles.left_out)
+
+    assert default != "Other"
+    assert left_out() == {}
+    assert left_out(campaigns=(other,)) == {"captions of other campaigns": 3}
+    assert left_out(systems=("a", "b")) == {"captions of other systems": 1}
+    assert left_out(raters=(ada,)) == {"ratings by other raters": 1}
+    assert left_out(blind_only=True) == {"ratings given after the rater had seen the metric": 1}
+    assert left_out(since="2026-03-16", until="2026-03-16") == {
+        "ratings before 2026-03-16": 2,
+        "ratings after 2026-03-16": 1,
+    }
+    assert left_out(shortest=11, longest=50) == {
+        "captions of unknown length in tokens": 1,
+        "captions of fewer than 11 tokens": 2,
+        "captions of more than 50 tokens": 1,
+    }
+    # Under the first reason only, as captions are.
+    assert left_out(campaigns=(other,), raters=("nobody",), longest=50) == {
+        "captions of other campaigns": 3,
+        "ratings by other raters": 1,
+    }
+
+
 def test_battles_without_rated_captions_take_the_weights_that_scored_most(engine, make_battle, vote, score):
     battle = make_battle(1)
     vote(battle, "Ada", 1)
@@ -137,3 +182,40 @@ def test_battles_name_their_campaign_where_no_caption_of_theirs_is_rated(engine,
     battles = read_battles(engine, read_table(engine))
     assert len(set(battles.campaign)) == 2
     assert battles.campaign[battles.first.index(other[1])] == "pairs"
+
+
+def test_metrics_have_the_same_names_in_captions_and_in_battles(
+    engine, make_battle, make_item, rate, vote, score
+):
+    battle, rated = make_battle(1), make_item()
+    alike = "a library with the same long name and settings, "
+    for number, of in ((1, (rated, *battle[1:])), (2, (rated,)), (3, battle[1:])):
+        for item_id in of:
+            source = {"model": f"{alike}{number}", "model_sha256": str(number) * 64}
+            score(item_id, 0.1 * number, metric="bleu_4", **source)
+            score(item_id, 0.2 * number, metric=f"judge_{number}", **source)
+    for item_id in battle[1:]:
+        score(item_id, 0.5)
+        score(item_id, 0.25, metric="clip_score")
+        score(item_id, 0.75, metric="clip_score", model="CLIP elsewhere", model_sha256="4" * 64)
+    score(rated, 0.75, metric="clip_score", model="CLIP elsewhere", model_sha256="4" * 64)
+    rate(rated)
+    vote(battle, "Ada", 1)
+
+    def names(weights: str | None) -> tuple[set[str], set[str]]:
+        table = read_table(engine, Choice(model_sha256=weights))
+        battles = read_battles(engine, table, Choice(model_sha256=weights))
+        return set(table.metrics), set(battles.first_scores)
+
+    cut = "a library with the same long name and s…"
+    sentinels = {"unit_count", "random"}
+    # No caption that is rated by itself has a score of weights; those of the battles count all the same.
+    captions, fought = names(None)
+    told = {f"bleu_4 ({cut}, 11111111)", "judge_1", "clip_score (CLIP elsewhere)"}
+    assert captions == {*told, f"bleu_4 ({cut}, 22222222)", "judge_2", *sentinels}
+    assert fought == {*told, f"bleu_4 ({cut}, 33333333)", "judge_3", "specs", "clip_score", *sentinels}
+    # A metric keeps its name whatever weights are chosen.
+    score(rated, 0.5, metric="cosine", model="other", model_sha256=OTHER)
+    captions, fought = names(OTHER)
+    assert told <= captions
+    assert told <= fought

@@ -89,8 +89,8 @@ def test_rows_are_sorted_by_the_chosen_coefficient_and_one_without_a_value_comes
     values = [row.chosen.value for row in part.rows[:-1]]
     assert values == sorted(values, reverse=True)
     assert part.rows[-1].name == "specs"
-    assert said(part, "specs has no kendall_tau_b (per_image): none of the 0 images")
-    assert said(part, "out of 160: specs 160.")
+    assert said(part, "SPECS has no kendall_tau_b (per_image): none of the 0 images")
+    assert said(part, "out of 160: SPECS 160.")
     inverse = part_of(table, quick=True, coefficient="inverse_r_squared", level="pooled")
     values = [row.chosen.value for row in inverse.rows[:-1]]
     assert values == sorted(values)
@@ -113,8 +113,8 @@ def test_a_metric_with_few_scores_is_not_compared_and_the_sentence_says_so(table
     part = part_of(without_scores(table, "rouge_l", rows))
     assert set(part.ranking.values) == {"specs", "clip"}
     assert rows_of(part)["rouge_l"].cluster == ""
-    assert said(part, "fewer than half of the items have a score: rouge_l.")
-    assert said(part, "out of 160: rouge_l 90.")
+    assert said(part, "fewer than half of the items have a score: ROUGE-L.")
+    assert said(part, "out of 160: ROUGE-L 90.")
     some = part_of(without_scores(table, "rouge_l", np.arange(20)))
     assert said(some, "on the 140 of 160 items that all of them have scored")
 
@@ -126,7 +126,7 @@ def test_both_policies_are_shown_where_groups_are_constant():
     values = rows_of(part)["specs"].values["kendall_tau_b"]
     dropped, zero = values["per_image"], values["per_image_zero"]
     assert dropped.n_undefined > 0
-    assert said(part, f"specs {dropped.n_undefined} of 40, {dropped.value:.3f} or {zero.value:.3f}")
+    assert said(part, f"SPECS {dropped.n_undefined} of 40, {dropped.value:.3f} or {zero.value:.3f}")
 
 
 @pytest.mark.parametrize(("n_images", "few"), [(29, True), (30, False)])
@@ -139,9 +139,9 @@ def test_intervals_that_span_zero_and_sentinels_that_are_not_beaten_are_named():
     metrics = {"blind": Metric(loading=0.0, noise=1.0), "random": Metric(loading=0.9, noise=0.3)}
     part = part_of(Process(n_images=40, metrics=metrics).draw(seed=0).table)
     assert said(part, "spans zero for blind")
-    assert said(part, "The sentinel random")
+    assert said(part, "The sentinel “random numbers”")
     assert said(part, "blind (")
-    assert said(part, "no scores of the sentinels text_only")
+    assert said(part, "no scores of the sentinels “shuffled image”")
 
 
 def test_unknown_systems_are_left_out_of_the_levels_of_systems_only(table):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotations.analysis.correlations import correlations
 from annotations.analysis.csv_table import read_csv_table
 from annotations.correlation_report import Scores, average_items
 from annotations.errors import InvalidScoresError
@@ -79,6 +80,18 @@ def test_file_without_raters_has_one_answer_an_item_the_mean(written):
     assert table.n_ratings == 2
 
 
+def test_caption_whose_system_nobody_knows_stays(written):
+    rows = ("x,p,,Ada,1,4,0.5,,12,A", "x,p,a,Bo,4,5,0.7,,,", "y,q,,Ada,5,1,0.1,,,B")
+    table = read(written(*rows), item="item", rater="rater", system="system")
+    # What one row of an item says holds for all of them, as with its caption.
+    assert (table.items, table.systems) == (("x", "y"), ("a", ""))
+    assert table.left_out == {}
+    each = read(written(*rows), system="system")
+    assert each.systems == ("", "a", "")
+    counted = correlations(each, question="good", quick=True).counted
+    assert (counted.n_items, counted.n_without_system, counted.n_systems) == (3, 2, 1)
+
+
 def test_scale_that_is_named_stands_in_place_of_what_was_seen(written):
     good = read(written(*ROWS), scales={"good": (0, 10)}).answers["good"]
     assert (good.low, good.high) == (0, 10)
@@ -113,7 +126,7 @@ def test_own_column_of_a_sentinel_is_not_computed_over(written):
         (
             {"item": "item", "system": "system"},
             (*ROWS, "x,p,b,Cy,1,1,1,,1,"),
-            "item 'x' stands under the systems 'a' and 'b'",
+            "line 6: item 'x' has another system than above; give the caption of each system a name",
         ),
         (
             {"item": "item", "caption": "caption"},

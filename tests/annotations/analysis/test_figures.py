@@ -15,7 +15,6 @@ from annotations.analysis.figures import (
     scatter,
     strengths,
 )
-from annotations.analysis.metric_names import metric_name
 from annotations.length_effects import length_buckets
 from annotations.ranking import rank_systems
 
@@ -81,7 +80,7 @@ def test_length_lines_when_drawn_put_the_chosen_metric_on_top_in_blue_with_n_bel
     buckets = length_buckets(
         human, metrics, lengths=lengths, groups=list(range(80)), edges=[25], n_resamples=50
     )
-    figure = length_lines(buckets, coefficient="pearson_r", chosen="specs", label=metric_name)
+    figure = length_lines(buckets, coefficient="pearson_r", chosen="specs")
     lines = [trace for trace in figure.data if trace.mode == "lines+markers"]
     assert [line.name for line in lines] == ["clip&lt;b&gt;", "random numbers", "SPECS"]
     assert lines[-1].line.color == CHOSEN

@@ -64,7 +64,7 @@ def test_the_advice_is_about_clip_under_the_name_that_its_scores_have_and_tells_
     sources = {name: Provenance("m", "a" * 64) for name in scores}
     part = lengths_of(replace(known.table, metrics=scores, provenance=sources))
     assert (part.no_recommendation, part.recommendation.short_metric) == ("", "clip_score")
-    assert said(part, "clip_score and specs are of the same weights here, so this is no comparison of two")
+    assert said(part, "CLIPScore and SPECS are of the same weights here, so this is no comparison of two")
     sources["clip_score"] = Provenance("other", "b" * 64)
     assert not said(lengths_of(replace(known.table, metrics=scores, provenance=sources)), "same weights")
 
@@ -74,7 +74,7 @@ def test_a_metric_with_few_scores_leaves_the_buckets_to_the_others(known):
     assert "rouge_l" not in part.buckets[0].coefficients
     assert "rouge_l" in part.partial
     assert part.n_compared == 160
-    assert said(part, "Too few captions have a score of rouge_l")
+    assert said(part, "Too few captions have a score of ROUGE-L")
     some = lengths_of(without_scores(known.table, "rouge_l", np.arange(30)))
     assert said(some, "130 of 160 captions have scores of all metrics")
 
@@ -82,7 +82,7 @@ def test_a_metric_with_few_scores_leaves_the_buckets_to_the_others(known):
 def test_advice_on_a_metric_without_scores_is_not_weighed_and_the_reason_is_given(known):
     part = lengths_of(known.table, short_metric="bleu")
     assert part.recommendation is None
-    assert part.no_recommendation == "the advice is about bleu and specs, and bleu has no scores here"
+    assert part.no_recommendation == "the advice is about bleu and SPECS, and bleu has no scores here"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_metric_without_scores_comes_last_with_its_reason(known):
     assert (row.name, row.n_battles, row.n_left_out, row.accuracy.n) == ("specs", 0, 120, 0)
     assert math.isnan(row.accuracy.value)
     assert row.accuracy.note == "no battle is between two captions that this metric has scored"
-    assert said(part, "out of 120: specs 120.")
+    assert said(part, "out of 120: SPECS 120.")
 
 
 def test_metrics_at_the_level_of_chance_are_named(known):

@@ -209,6 +209,9 @@ def test_scores_without_weights_are_columns_of_their_own_and_told_apart(engine, 
     assert table.metrics["unit_count"].tolist() == [3, 3]
     assert table.metrics["random"][0] == 0.25
     assert table.provenance["chrf"].sha256 == "1" * 64
+    stored = {name: source.metric for name, source in table.provenance.items()}
+    assert (stored["bleu (sacrebleu 2)"], stored[f"bleu ({cut}, 33333333)"]) == ("bleu", "bleu")
+    assert (stored["specs"], stored["cosine"], stored["unit_count"]) == ("specs", "cosine", "")
     with writing(engine) as connection:
         connection.execute(scores.delete().where(scores.c.metric == "specs"))
     table = read_table(engine)

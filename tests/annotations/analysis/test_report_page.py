@@ -19,6 +19,7 @@ from small_study import (
 )
 
 from annotations.analysis.definitions import DEFINITIONS
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.report import NO_BATTLES, NO_UNITS, Origin, ReportOptions, analysis_report
 from annotations.analysis.report_html import (
     Html,
@@ -67,7 +68,8 @@ class Parsed(HTMLParser):
 def made(table=None, units=None, battles=None, *, options=QUICK, origin=None):
     table = study() if table is None else table
     origin = origin or Origin("pilot.csv")
-    return analysis_report(table, units or NO_UNITS, battles or NO_BATTLES, origin=origin, options=options)
+    battles = NO_BATTLES if battles is None else battles
+    return analysis_report(table, units or NO_UNITS, battles, origin=origin, options=options)
 
 
 @pytest.fixture(scope="module")
@@ -175,13 +177,16 @@ def test_page_shows_every_n_of_the_record(page, hostile):
         assert f"{name} {number(found.value)} {interval(found.low, found.high)} {found.n:,}" in said
     for row in hostile.battles.rows:
         of = row.accuracy
-        assert f"{row.name} accuracy {number(of.value)} {interval(of.low, of.high)} {of.n:,}" in said
+        assert (
+            f"{metric_name(row.name)} accuracy {number(of.value)} {interval(of.low, of.high)} {of.n:,}"
+            in said
+        )
     alpha = hostile.people.agreement[0].alpha
     counted = f"{alpha.n_items:,} {alpha.n_ratings:,} {alpha.n_raters:,} {alpha.n_groups:,}"
     assert f"overall all {number(alpha.value)} {interval(alpha.low, alpha.high)} {counted}" in said
     for bucket in hostile.lengths.buckets:
         of = bucket.coefficients["specs"]["kendall_tau_b"]
-        assert f"specs {number(of.value)} {interval(of.low, of.high)} {of.n:,}" in said
+        assert f"SPECS {number(of.value)} {interval(of.low, of.high)} {of.n:,}" in said
 
 
 def test_page_when_parts_are_empty_says_so_and_draws_nothing_for_them():
@@ -193,6 +198,19 @@ def test_page_when_parts_are_empty_says_so_and_draws_nothing_for_them():
     assert drawn == {"forest", "scatter", "residuals", "scores", "answers", "buckets"}
 
 
+def test_page_when_the_choice_leaves_battles_out_counts_them_beside_the_others():
+    table = study()
+    battles = study_battles(table)
+    some = replace(battles, left_out={"captions of other systems": 5, "ratings by other raters": 1})
+    said = Parsed(report_page(made(table, battles=some))).text
+    told = "6 answers are left out: captions of other systems 5, ratings by other raters 1."
+    assert re.search(rf"captions of 40 images; \d+ ties?\. {re.escape(told)} Both captions were called", said)
+    assert "answers are left out" not in Parsed(report_page(made(table, battles=battles))).text
+    none = replace(NO_BATTLES, left_out={"captions of other campaigns": 1})
+    said = Parsed(report_page(made(table, battles=none))).text
+    assert "No battles in this choice. 1 answer is left out: captions of other campaigns 1." in said
+
+
 def test_page_when_there_are_few_images_or_an_interval_spans_zero_warns_on_top():
     table = study(n_images=12)
     report = made(replace(table, metrics={**table.metrics, "clip": table.metrics["random"]}))
@@ -202,7 +220,7 @@ def test_page_when_there_are_few_images_or_an_interval_spans_zero_warns_on_top()
     assert 'class="note"' in top
     (spanning,) = [warning for warning in warnings(report) if "zero" in warning]
     assert "clip" in spanning
-    assert "specs" not in spanning
+    assert "SPECS" not in spanning
     assert html.escape(spanning) in top
 
 

@@ -3,6 +3,7 @@
 import html
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,6 +36,17 @@ def test_part_without_battles_is_one_line_that_says_what_to_do() -> None:
 
     assert "import battles" in battles_line(part)
     assert battles_line(battle_part(battles(), n_resamples=20)) == ""
+
+
+def test_part_counts_the_answers_that_the_choice_leaves_out_beside_its_n() -> None:
+    left_out = {"captions of other systems": 1200, "ratings before 2026-03-16": 1}
+    shown = html.unescape(battles_view(battle_part(replace(battles(), left_out=left_out), n_resamples=20)))
+    told = "1,201 answers are left out: captions of other systems 1,200, ratings before 2026-03-16 1."
+
+    assert f"10 %</b>. {told}</p>" in shown
+    assert "left out:" not in battles_view(battle_part(battles(), n_resamples=20))
+    nothing = battle_part(replace(battles(0), left_out=left_out), n_resamples=20)
+    assert f"No battle is left. {told} Widen a filter" in html.unescape(battles_line(nothing))
 
 
 def test_part_shows_strengths_accuracy_and_what_they_rest_on() -> None:

@@ -32,7 +32,7 @@ def test_advice_is_told_with_its_numbers_where_both_metrics_have_scores(make_tab
 def test_advice_that_cannot_be_tested_says_why(make_table: TableMaker) -> None:
     part = length_part(make_table(40), question="overall", short_metric="clip_score", n_resamples=0)
 
-    assert "clip_score has no scores here" in lengths_view(part)
+    assert "CLIPScore has no scores here" in lengths_view(part)
 
 
 def test_partial_correlation_that_is_not_defined_is_a_dash_with_its_reason(make_table: TableMaker) -> None:

@@ -33,7 +33,7 @@ MIN_SHARE: Final = 0.5
 Flags = npt.NDArray[np.bool_]
 
 SHORT_METRICS: Final = ("clip_score", "clip", "clipscore")
-"""Under which names CLIP's score may stand; the first that is there is held against SPECS."""
+"""Under which names CLIP's score may stand."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def length_part(
         question: The scale, one of `table.answers`.
         coefficient: Of the buckets and of the recommendation, one of `TIES`; for one that is no correlation
             kendall_tau_b, or pearson_r for inverse_r_squared.
-        short_metric: Advised below the boundary; the first of `SHORT_METRICS` that has scores when None.
+        short_metric: Advised below the boundary; when None the first of `SHORT_METRICS` that is there, one of
+            other weights than `long_metric` before one of the same.
         long_metric: Advised from the boundary on.
         boundary: In tokens.
         edges: Where buckets meet, in tokens; None cuts at the quartiles.
@@ -124,7 +125,7 @@ def length_part(
                 f"there is no {what} {name!r} here; there are {', '.join(known) or 'none'}"
             )
     if short_metric is None:
-        short_metric = next((name for name in SHORT_METRICS if name in table.metrics), SHORT_METRICS[0])
+        short_metric = _clip(table, long_metric)
     measure = correlation_for(coefficient)
     human = table.human(question)
     rated = ~np.isnan(human)
@@ -182,6 +183,24 @@ def length_part(
         n_resamples=n_resamples,
         confidence=confidence,
         seed=seed,
+    )
+
+
+def _clip(table: AnalysisTable, long_metric: str) -> str:
+    """Find the score of CLIP, which has its source behind its name where there are several."""
+
+    def stored_as(name: str) -> str:
+        return (table.provenance[name].metric if name in table.provenance else "") or name
+
+    own = table.provenance[long_metric].sha256 if long_metric in table.provenance else ""
+    found = [name for name in table.metrics if stored_as(name) in SHORT_METRICS]
+    return min(
+        found,
+        key=lambda name: (
+            bool(own) and name in table.provenance and table.provenance[name].sha256 == own,
+            SHORT_METRICS.index(stored_as(name)),
+        ),
+        default=SHORT_METRICS[0],
     )
 
 

@@ -69,6 +69,17 @@ def test_the_advice_is_about_clip_under_the_name_that_its_scores_have_and_tells_
     assert not said(lengths_of(replace(known.table, metrics=scores, provenance=sources)), "same weights")
 
 
+def test_the_advice_takes_the_score_of_another_clip_before_one_of_the_same_weights(known):
+    imported = "clip_score (ViT-B-32)"
+    scores = {("clip_score" if name == "clip" else name): of for name, of in known.table.metrics.items()}
+    scores[imported] = scores["clip_score"]
+    sources = {name: Provenance("m", "a" * 64, metric=name) for name in scores}
+    sources[imported] = Provenance("ViT-B-32", "b" * 64, metric="clip_score")
+    part = lengths_of(replace(known.table, metrics=scores, provenance=sources))
+    assert (part.no_recommendation, part.recommendation.short_metric) == ("", imported)
+    assert not said(part, "same weights")
+
+
 def test_a_metric_with_few_scores_leaves_the_buckets_to_the_others(known):
     part = lengths_of(without_scores(known.table, "rouge_l", np.arange(100)))
     assert "rouge_l" not in part.buckets[0].coefficients

@@ -188,14 +188,6 @@ def reset_database(server: PostgresServer) -> Iterator[Callable[[], str]]:
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with all tables and no rows; copying it is faster than migrating anew."""
-    path = tmp_path_factory.mktemp("database") / "empty.sqlite3"
-    open_database(f"sqlite:///{path}").dispose()
-    return path
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def backend(request: pytest.FixtureRequest) -> str:
     """What the ratings are kept in: a test that takes a database runs on each."""

@@ -112,10 +112,10 @@ class PostgresServer:
         engine.dispose()
         return rows
 
-    def new_database(self) -> str:
-        """Make a database without tables that `specs` owns; return its name."""
+    def new_database(self, template: str = "template1") -> str:
+        """Make a database that `specs` owns, without tables or as a copy of another; return its name."""
         name = f"test_{next(self.numbers)}"
-        self.administer(f"CREATE DATABASE {name} OWNER specs")
+        self.administer(f"CREATE DATABASE {name} OWNER specs TEMPLATE {template}")
         return name
 
 

@@ -48,6 +48,7 @@ def pytest_collection_finish() -> None:
     """Keep the collector of garbage from going through all that was imported, again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ new migration needs a new file; an old one is never altered.
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,18 +65,22 @@ def originals() -> dict[tuple[str, ...], str]:
 
 
 @pytest.fixture
-def copy_of(backend, request, tmp_path_factory) -> Callable[[str], str]:
+def copy_of(backend, request, tmp_path_factory, originals) -> Iterator[Callable[[str], str]]:
     """Copy a database; return the address of the copy."""
+    made = []
 
     def copy(url: str) -> str:
         if backend == "postgresql":
             server = request.getfixturevalue("server")
-            return server.url(server.new_database(template=make_url(url).database))
+            made.append(server.url(server.new_database(template=make_url(url).database)))
+            return made[-1]
         path = tmp_path_factory.mktemp("copy") / "specs.sqlite3"
         shutil.copy(make_url(url).database, path)
         return f"sqlite:///{path}"
 
-    return copy
+    yield copy
+    for url in set(made) - set(originals.values()):
+        request.getfixturevalue("server").administer(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -1,13 +1,19 @@
 """Fixtures that every test folder uses: shared research data, a tiny random model, a drawn image."""
 
+import contextlib
+import gc
 import json
 import os
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 from PIL import Image, ImageDraw
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 # No deadline per example: on a busy machine an example that takes 10 ms may take 300.
 hypothesis.settings.register_profile("specs-lens", deadline=None)
@@ -35,6 +41,45 @@ def shared() -> Path:
     path = Path(os.environ.get("SPECS_SHARED") or REPOSITORY.parent / "shared")
     if not path.is_dir():
         pytest.skip(f"the shared data folder is not there: {path} (set SPECS_SHARED to name another)")
+    return path
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector of garbage from going through all that was imported, again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[Callable[..., None]]:
+    """Let SQLite hand its writes to the system alone: nothing that tests store has to outlive a power cut."""
+
+    def relax(connection: object, _record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            with contextlib.suppress(sqlite3.Error):  # a damaged file is for the program to find
+                connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Pool, "connect", relax)
+    yield relax
+    event.remove(Pool, "connect", relax)
+
+
+@pytest.fixture
+def wait_for_the_disk(no_wait_for_the_disk: Callable[..., None]) -> Iterator[None]:
+    """Leave the connections of a test as the program sets them up."""
+    event.remove(Pool, "connect", no_wait_for_the_disk)
+    yield
+    event.listen(Pool, "connect", no_wait_for_the_disk)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all tables and no rows; copying it is faster than migrating anew."""
+    from annotations.engine import open_database
+
+    path = tmp_path_factory.mktemp("database") / "empty.sqlite3"
+    open_database(f"sqlite:///{path}").dispose()
     return path
 
 

@@ -112,10 +112,10 @@ class PostgresServer:
         engine.dispose()
         return rows
 
-    def new_database(self) -> str:
-        """Make a database without tables that `specs` owns; return its name."""
+    def new_database(self, template: str = "template1") -> str:
+        """Make a database that `specs` owns, without tables or as a copy of another; return its name."""
         name = f"test_{next(self.numbers)}"
-        self.administer(f"CREATE DATABASE {name} OWNER specs")
+        self.administer(f"CREATE DATABASE {name} OWNER specs TEMPLATE {template}")
         return name
 
 
@@ -152,6 +152,9 @@ def new_server() -> Iterator[Callable[..., PostgresServer]]:
 
     yield new
     for server in servers:
+        if server.process:
+            # Nobody needs the data any more, so that nothing has to be written at the end.
+            server.run("pg_ctl", "stop", "-m", "immediate", "-D", "data")
         server.stop()
         shutil.rmtree(server.folder)
 
@@ -171,7 +174,11 @@ def reset_database(server: PostgresServer) -> Iterator[Callable[[], str]]:
     names = [row.tablename for row in server.administer(tables, database=name)]
     copies = [f"CREATE TABLE original.{table} AS TABLE public.{table}" for table in names]
     server.administer("CREATE SCHEMA original", *copies, database=name)
-    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    # Whoever is in the middle of something may hold a lock; who only waits for work may stay.
+    busy = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()"
+    )
     restore = [f"DELETE FROM public.{t}; INSERT INTO public.{t} TABLE original.{t}" for t in names]
     # As a replica: without the triggers and foreign keys that keep all others from altering what was said.
     statement = "; ".join(["SET session_replication_role = replica", *restore])
@@ -180,20 +187,12 @@ def reset_database(server: PostgresServer) -> Iterator[Callable[[], str]]:
     with engine.connect() as connection:
 
         def reset() -> str:
-            connection.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()")
+            connection.exec_driver_sql(busy)
             connection.exec_driver_sql(statement)
             return server.url(name)
 
         yield reset
     engine.dispose()
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with all tables and no rows; copying it is faster than migrating anew."""
-    path = tmp_path_factory.mktemp("database") / "empty.sqlite3"
-    open_database(f"sqlite:///{path}").dispose()
-    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -224,8 +223,27 @@ def new_url(backend: str, request: pytest.FixtureRequest) -> Iterator[str]:
     server.administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def postgres_engine(reset_database: Callable[[], str]) -> Iterator[Engine]:
+    """Reach the database that `reset_database` resets. Connections, and statements in SQL, are made once."""
+    engine = open_database(reset_database())
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+def engine(backend: str, database_url: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    if backend == "postgresql":
+        yield request.getfixturevalue("postgres_engine")
+        return
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def own_engine(database_url: str) -> Iterator[Engine]:
+    """An engine of this test alone, for it to listen to."""
     engine = open_database(database_url)
     yield engine
     engine.dispose()

@@ -167,7 +167,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     # The client waits between its tries.
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
     server = Hub()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     monkeypatch.setenv("HF_ENDPOINT", server.url)
     monkeypatch.setenv("HF_TOKEN", TOKEN)

@@ -38,7 +38,7 @@ def test_open_in_a_folder_that_is_missing_makes_folder_and_tables(tmp_path):
     assert rows_in(path, "revisions") == 0
 
 
-def test_open_gives_connections_with_the_promised_settings(tmp_path):
+def test_open_gives_connections_with_the_promised_settings(tmp_path, wait_for_the_disk):
     engine = open_database(url_of(tmp_path / "specs.sqlite3"))
     with reading(engine) as connection:
         settings = {

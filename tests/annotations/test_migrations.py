@@ -6,6 +6,7 @@ new migration needs a new file; an old one is never altered.
 """
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData, inspect
+from sqlalchemy.engine import make_url
 
 import annotations.engine
 from annotations.engine import open_database, reading, writing
@@ -45,16 +47,74 @@ def connect(url: str) -> Engine:
     return annotations.engine._create(url, must_exist=False)
 
 
-def build(url: str, version: str) -> None:
-    """Make a database as the program of that version left it."""
+def advance(url: str, version: str) -> None:
+    """Bring a database of the version before to that version, and add the rows of its time."""
     engine = connect(url)
-    for step in VERSIONS[: VERSIONS.index(version) + 1]:
-        annotations.engine._bring_up_to_date(engine, step)
-        with writing(engine) as connection:
-            for line in (ROWS / f"{step}.sql").read_text(encoding="utf-8").splitlines():
-                if not line.startswith("--"):
-                    connection.exec_driver_sql(line)
+    annotations.engine._bring_up_to_date(engine, version)
+    with writing(engine) as connection:
+        for line in (ROWS / f"{version}.sql").read_text(encoding="utf-8").splitlines():
+            if not line.startswith("--"):
+                connection.exec_driver_sql(line)
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def originals() -> dict[tuple[str, ...], str]:
+    """Addresses of the databases that `build` and `update` have made, to be copied and never opened."""
+    return {}
+
+
+@pytest.fixture
+def copy_of(backend, request, tmp_path_factory, originals) -> Iterator[Callable[[str], str]]:
+    """Copy a database; return the address of the copy."""
+    made = []
+
+    def copy(url: str) -> str:
+        if backend == "postgresql":
+            server = request.getfixturevalue("server")
+            made.append(server.url(server.new_database(template=make_url(url).database)))
+            return made[-1]
+        path = tmp_path_factory.mktemp("copy") / "specs.sqlite3"
+        shutil.copy(make_url(url).database, path)
+        return f"sqlite:///{path}"
+
+    yield copy
+    for url in set(made) - set(originals.values()):
+        request.getfixturevalue("server").administer(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+
+@pytest.fixture
+def build(backend, request, tmp_path_factory, originals, copy_of) -> Callable[[str], str]:
+    """Make a database as the program of a version left it; return its address. Each step is made once."""
+
+    def original(version: str) -> str:
+        if (backend, version) not in originals:
+            if version != VERSIONS[0]:
+                url = copy_of(original(VERSIONS[VERSIONS.index(version) - 1]))
+            elif backend == "postgresql":
+                server = request.getfixturevalue("server")
+                url = server.url(server.new_database())
+            else:
+                url = f"sqlite:///{tmp_path_factory.mktemp('original') / 'specs.sqlite3'}"
+            advance(url, version)
+            originals[backend, version] = url
+        return originals[backend, version]
+
+    return lambda version: copy_of(original(version))
+
+
+@pytest.fixture
+def update(backend, build, originals, copy_of) -> Callable[[str], str]:
+    """Open a database that a version left and so bring it up to date, once; return the address of a copy."""
+
+    def make(version: str) -> str:
+        if (backend, version, "updated") not in originals:
+            url = build(version)
+            open_database(url).dispose()
+            originals[backend, version, "updated"] = url
+        return copy_of(originals[backend, version, "updated"])
+
+    return make
 
 
 def content(url: str) -> tuple[str | None, dict[str, set[Row]]]:
@@ -78,19 +138,19 @@ def test_every_version_has_rows_of_its_time():
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_rows_of_a_version_fill_each_of_its_tables(new_url, version):
-    build(new_url, version)
-    stored_version, tables = content(new_url)
+def test_rows_of_a_version_fill_each_of_its_tables(build, version):
+    url = build(version)
+    stored_version, tables = content(url)
     assert stored_version == version
     assert {name for name, rows in tables.items() if not rows} == set()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_open_a_database_of_an_earlier_version_brings_it_up_to_date_and_keeps_every_value(new_url, version):
-    build(new_url, version)
-    _, before = content(new_url)
-    open_database(new_url).dispose()
-    now, after = content(new_url)
+def test_open_a_database_of_an_earlier_version_brings_it_up_to_date_and_keeps_every_value(build, version):
+    url = build(version)
+    _, before = content(url)
+    open_database(url).dispose()
+    now, after = content(url)
     assert now == VERSIONS[-1]
     assert before.keys() <= after.keys()
     for name, rows in before.items():
@@ -101,9 +161,8 @@ def test_open_a_database_of_an_earlier_version_brings_it_up_to_date_and_keeps_ev
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_ratings_of_an_earlier_version_are_read_and_continued(new_url, version):
-    build(new_url, version)
-    engine = open_database(new_url)
+def test_ratings_of_an_earlier_version_are_read_and_continued(update, version):
+    engine = open_database(update(version))
     (current,) = [rating for rating in ratings(engine) if rating.item_id == "item-1"]
     assert (current.rater, current.number, current.answers["correctness"], current.answers["overall"]) == (
         "Ada",
@@ -132,10 +191,8 @@ def test_ratings_of_an_earlier_version_are_read_and_continued(new_url, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_triggers_of_an_earlier_version_still_stand_after_the_update(new_url, version):
-    build(new_url, version)
-    open_database(new_url).dispose()
-    engine = connect(new_url)
+def test_triggers_of_an_earlier_version_still_stand_after_the_update(update, version):
+    engine = connect(update(version))
     for statement in ("UPDATE answers SET value = 5", "DELETE FROM verdicts", "DELETE FROM units"):
         with pytest.raises(Exception, match="append-only"), writing(engine) as connection:
             connection.exec_driver_sql(statement)
@@ -165,10 +222,10 @@ def upgrade():
     ],
 )
 def test_migration_that_fails_in_the_middle_leaves_the_database_as_it_was(
-    new_url, tmp_path, monkeypatch, failure, error, sentence
+    build, tmp_path, monkeypatch, failure, error, sentence
 ):
-    build(new_url, VERSIONS[-1])
-    before = content(new_url)
+    url = build(VERSIONS[-1])
+    before = content(url)
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder)
     code = FAILING.format(head=VERSIONS[-1], failure=failure)
@@ -176,9 +233,9 @@ def test_migration_that_fails_in_the_middle_leaves_the_database_as_it_was(
     with monkeypatch.context() as patch:
         patch.setattr("annotations.engine._alembic_config", lambda: configuration(folder))
         with pytest.raises(error, match=sentence):
-            open_database(new_url)
-    assert content(new_url) == before
-    open_database(new_url).dispose()
+            open_database(url)
+    assert content(url) == before
+    open_database(url).dispose()
 
 
 def test_first_migration_that_fails_leaves_no_table(new_url, tmp_path, monkeypatch):

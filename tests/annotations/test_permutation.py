@@ -49,8 +49,9 @@ def exact_p(human, first, second, groups, coefficient, level, unit):
 
     observed = abs(value(first) - value(second))
     found = []
-    for swap in itertools.product([False, True], repeat=int(unit.max()) + 1):
-        swapped = np.array(swap)[unit]
+    # Half of the swaps: what the others leave is the same with the two metrics exchanged.
+    for swap in itertools.product([False, True], repeat=int(unit.max())):
+        swapped = np.array([False, *swap])[unit]
         one, two = np.where(swapped, second, first), np.where(swapped, first, second)
         found.append(abs(value(one) - value(two)) >= observed - 1e-12)
     return np.mean(found)

@@ -96,13 +96,13 @@ def test_refusals_are_the_same_whatever_is_wrong_with_the_code(engine):
     assert "SignInRefusedError: this code does not sign in" in said.pop()
 
 
-def test_every_refusal_compares_a_hash_of_the_same_cost_outside_of_a_transaction(engine, monkeypatch):
-    good = invite(engine, "Ada", now=NOW)
-    expired = invite(engine, "Ada", valid_for=MINUTE, now=NOW - MINUTE)
+def test_every_refusal_compares_a_hash_of_the_same_cost_outside_of_a_transaction(own_engine, monkeypatch):
+    good = invite(own_engine, "Ada", now=NOW)
+    expired = invite(own_engine, "Ada", valid_for=MINUTE, now=NOW - MINUTE)
     open_now, compared = [0], []
-    event.listen(engine, "begin", lambda connection: open_now.__setitem__(0, open_now[0] + 1))
+    event.listen(own_engine, "begin", lambda connection: open_now.__setitem__(0, open_now[0] + 1))
     for ending in ("commit", "rollback"):
-        event.listen(engine, ending, lambda connection: open_now.__setitem__(0, open_now[0] - 1))
+        event.listen(own_engine, ending, lambda connection: open_now.__setitem__(0, open_now[0] - 1))
 
     def compare(code_hash: str, secret: str) -> bool:
         compared.append((code_hash.split("$")[1:4], open_now[0]))
@@ -110,7 +110,7 @@ def test_every_refusal_compares_a_hash_of_the_same_cost_outside_of_a_transaction
 
     monkeypatch.setattr(module, "matches", compare)
     for at, code in enumerate((good, wrong(good), expired, write_code(*draw_code()), "no code")):
-        refusal(engine, code, client=f"client {at}")
+        refusal(own_engine, code, client=f"client {at}")
     assert len(compared) == 5
     assert all(entry == (["argon2id", "v=19", "m=19456,t=2,p=1"], 0) for entry in compared)
 

@@ -296,23 +296,23 @@ def test_verdict_on_a_span_that_is_no_unit_is_refused_by_the_database_too(engine
         assert connection.scalar(select(func.count()).select_from(revisions)) == 1
 
 
-def test_save_rating_asks_the_database_as_often_for_many_units_as_for_one(engine, make_item, make_rating):
+def test_save_rating_asks_the_database_as_often_for_many_units_as_for_one(own_engine, make_item, make_rating):
     sent = []
 
-    @event.listens_for(engine, "before_cursor_execute")
+    @event.listens_for(own_engine, "before_cursor_execute")
     def count(_connection, _cursor, statement, parameters, _context, executemany):
         # The driver of PostgreSQL sends each row by itself and waits for it; SQLite has nobody to wait for.
         rows = executemany and by_row and not isinstance(parameters[0], str)
         sent.extend([statement] * (len(parameters) if rows else 1))
 
-    by_row = engine.dialect.name == "postgresql"
+    by_row = own_engine.dialect.name == "postgresql"
     said = []
     for units in (1, 15):
         caption = "A car. " * units
         cut = [("A car. ", start, start + 7) for start in range(0, 7 * units, 7)]
         item_id = make_item(caption=caption, units=cut)
         sent.clear()
-        save_rating(engine, make_rating(item_id, verdicts=("supported",) * units))
+        save_rating(own_engine, make_rating(item_id, verdicts=("supported",) * units))
         said.append(len(sent))
     one, many = said
     # The first one of a rater writes the rater down as well.

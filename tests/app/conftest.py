@@ -1,17 +1,52 @@
 """Fixtures of the app's own tests: an open context with a tiny model, and captions scored in it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from argon2 import PasswordHasher
 
+from annotations import codes, invites, sign_in
 from annotations.analysis.table import AnalysisTable, Answers, Provenance, Weights
 from app.context import AppContext, open_context
 from app.inspection import Inspection, inspect_caption
 from app.settings import Settings
 
 InspectIt = Callable[..., Inspection]
+
+
+@pytest.fixture(scope="session")
+def with_database(empty_database: Path) -> Callable[[Path], Path]:
+    """Put `specs.sqlite3`, with all tables and no rows, into a folder that may be new; return the folder.
+
+    The app would make the file itself, at twenty times the cost; the tests of `annotations` do that.
+    """
+
+    def put(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(empty_database, folder / "specs.sqlite3")
+        return folder
+
+    return put
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_hashes() -> Iterator[None]:
+    """Hash codes of people in a thousandth of the time; tests/annotations signs in with the real cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        for module in (codes, invites, sign_in):
+            patch.setattr(module, "hasher", quick)
+        codes.nobodys_hash.cache_clear()
+        yield
+    codes.nobodys_hash.cache_clear()
+
+
+@pytest.fixture
+def database_in_tmp_path(tmp_path: Path, with_database: Callable[[Path], Path]) -> None:
+    with_database(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +58,12 @@ def context(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def own_context(tiny_checkpoint: Path, tmp_path: Path) -> Iterator[AppContext]:
+def own_context(
+    tiny_checkpoint: Path, tmp_path: Path, with_database: Callable[[Path], Path]
+) -> Iterator[AppContext]:
     """An open context with a folder and an empty database for each test."""
-    opened = open_context(Settings(data=tmp_path / "data", db=None, model=str(tiny_checkpoint)))
+    data = with_database(tmp_path / "data")
+    opened = open_context(Settings(data=data, db=None, model=str(tiny_checkpoint)))
     yield opened
     opened.engine.dispose()
 

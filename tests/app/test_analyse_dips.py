@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +87,8 @@ def reading(n_images: int = 160, *, verdicts: str = "all", model: Weights | None
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Iterator[AppContext]:
-    opened = open_context(Settings(data=tmp_path / "data", backup_minutes=0))
+def context(tmp_path: Path, with_database: Callable[[Path], Path]) -> Iterator[AppContext]:
+    opened = open_context(Settings(data=with_database(tmp_path / "data"), backup_minutes=0))
     yield opened
     opened.engine.dispose()
 

@@ -36,8 +36,8 @@ REFUSED = (None, "rater", "adjudicator")
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Iterator[AppContext]:
-    opened = open_context(Settings(data=tmp_path / "data", backup_minutes=0))
+def context(tmp_path: Path, with_database: Callable[[Path], Path]) -> Iterator[AppContext]:
+    opened = open_context(Settings(data=with_database(tmp_path / "data"), backup_minutes=0))
     yield opened
     opened.engine.dispose()
 

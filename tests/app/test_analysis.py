@@ -1,6 +1,7 @@
 """What the Analyse page reads of a real database, and what it keeps."""
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,8 @@ OTHER_SHA = "b" * 64
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return open_database(f"sqlite:///{tmp_path / 'ratings.sqlite3'}")
+def engine(tmp_path: Path, with_database: Callable[[Path], Path]) -> Engine:
+    return open_database(f"sqlite:///{with_database(tmp_path) / 'specs.sqlite3'}")
 
 
 def add(engine: Engine, caption: str = "A car.", *, image_id: str | None = None) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ def encoder(tiny_checkpoint: Path) -> Encoder:
 
 
 @pytest.fixture
-def context(tmp_path: Path, tiny_checkpoint: Path) -> AppContext:
-    return open_context(Settings(data=tmp_path / "data", model=str(tiny_checkpoint)))
+def context(tmp_path: Path, tiny_checkpoint: Path, with_database: Callable[[Path], Path]) -> AppContext:
+    return open_context(Settings(data=with_database(tmp_path / "data"), model=str(tiny_checkpoint)))
 
 
 def picture(seed: int) -> bytes:

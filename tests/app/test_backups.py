@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,8 +31,8 @@ START_SECONDS = 300  # for a busy machine
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'specs.sqlite3'}")
+def engine(tmp_path: Path, with_database: Callable[[Path], Path]) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{with_database(tmp_path) / 'specs.sqlite3'}")
     yield engine
     engine.dispose()
 

@@ -33,6 +33,7 @@ from app.sessions import COOKIE, session_router
 from app.settings import Settings
 
 CLIENT, SECRET = "lens-client", "lens-secret"
+pytestmark = pytest.mark.usefixtures("database_in_tmp_path")
 ADA = {
     "sub": "5f0c",
     "preferred_username": "ada",
@@ -155,7 +156,7 @@ def hub(running_hub: StandInHub, monkeypatch: pytest.MonkeyPatch) -> StandInHub:
 def context_with(folder: Path, **settings: Any) -> AppContext:
     return AppContext(
         settings=Settings(data=folder, **settings),
-        engine=open_database(f"sqlite:///{folder / 'ratings.sqlite3'}"),
+        engine=open_database(f"sqlite:///{folder / 'specs.sqlite3'}"),
         encoders=None,  # type: ignore[arg-type]
         pictures=None,  # type: ignore[arg-type]
     )
@@ -393,7 +394,7 @@ def test_database_holds_nothing_of_the_hub_but_id_and_name(hub: StandInHub, tmp_
     sign_in(browser)
     token = browser.cookies[COOKIE]
     assert account_of(context.engine, token) is not None
-    held = b"".join(path.read_bytes() for path in tmp_path.glob("ratings.sqlite3*"))
+    held = b"".join(path.read_bytes() for path in tmp_path.glob("specs.sqlite3*"))
     assert ADA["sub"].encode() in held
     for hidden in (token, *hub.tokens, SECRET, "Team-A"):
         assert hidden.encode() not in held

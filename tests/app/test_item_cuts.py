@@ -1,6 +1,7 @@
 """Captions that came without units are cut when somebody needs them."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ CAPTION = "A red car stands in front of a house. Above it flies a small blue kit
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> AppContext:
-    return open_context(Settings(data=tmp_path))
+def context(tmp_path: Path, with_database: Callable[[Path], Path]) -> AppContext:
+    return open_context(Settings(data=with_database(tmp_path)))
 
 
 def add(context: AppContext, caption: str = CAPTION) -> Item:

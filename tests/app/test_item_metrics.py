@@ -5,6 +5,7 @@ import io
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ def encoder(tiny_checkpoint: Path) -> Encoder:
 
 
 @pytest.fixture
-def context(tmp_path: Path, tiny_checkpoint: Path) -> AppContext:
-    return open_context(Settings(data=tmp_path / "data", model=str(tiny_checkpoint)))
+def context(tmp_path: Path, tiny_checkpoint: Path, with_database: Callable[[Path], Path]) -> AppContext:
+    return open_context(Settings(data=with_database(tmp_path / "data"), model=str(tiny_checkpoint)))
 
 
 def add(

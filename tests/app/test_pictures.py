@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -101,8 +101,8 @@ def import_original(folder: Path, data: bytes, image_id: str = IMAGE_ID) -> Path
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> AppContext:
-    return open_context(Settings(data=tmp_path / "data"))
+def context(tmp_path: Path, with_database: Callable[[Path], Path]) -> AppContext:
+    return open_context(Settings(data=with_database(tmp_path / "data")))
 
 
 @pytest.fixture

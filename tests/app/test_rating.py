@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -66,10 +67,10 @@ class StandInEncoders:
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> AppContext:
+def context(tmp_path: Path, with_database: Callable[[Path], Path]) -> AppContext:
     return AppContext(
         settings=None,  # type: ignore[arg-type]
-        engine=open_database(f"sqlite:///{tmp_path / 'ratings.sqlite3'}"),
+        engine=open_database(f"sqlite:///{with_database(tmp_path) / 'specs.sqlite3'}"),
         encoders=StandInEncoders(),  # type: ignore[arg-type]
         pictures=PictureStore(tmp_path / "images"),
     )

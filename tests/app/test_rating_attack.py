@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,10 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, with_database: Callable[[Path], Path]) -> Iterator[Site]:
     context = AppContext(
         settings=Settings(data=tmp_path),
-        engine=open_database(f"sqlite:///{tmp_path / 'ratings.sqlite3'}"),
+        engine=open_database(f"sqlite:///{with_database(tmp_path) / 'specs.sqlite3'}"),
         encoders=NoEncoders(),  # type: ignore[arg-type]
         pictures=StandInPictures(),  # type: ignore[arg-type]
     )

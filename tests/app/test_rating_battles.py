@@ -1,6 +1,7 @@
 """Battles through the app's own functions: the sides that a rater sees, and what the store keeps of them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ from app.pictures import PictureStore
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> AppContext:
+def context(tmp_path: Path, with_database: Callable[[Path], Path]) -> AppContext:
     return AppContext(
         settings=None,  # type: ignore[arg-type]
-        engine=open_database(f"sqlite:///{tmp_path / 'ratings.sqlite3'}"),
+        engine=open_database(f"sqlite:///{with_database(tmp_path) / 'specs.sqlite3'}"),
         encoders=None,  # type: ignore[arg-type]
         pictures=PictureStore(tmp_path / "images"),
     )

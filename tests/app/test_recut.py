@@ -1,5 +1,6 @@
 """The command that cuts a campaign's captions anew."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ CAPTION = "A red car stands in front of a house. Above it flies a small blue kit
 
 
 @pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_database: Callable[[Path], Path]) -> Engine:
     monkeypatch.setenv("SPECS_DATA", str(tmp_path))
     monkeypatch.delenv("SPECS_DB", raising=False)
-    return open_database(f"sqlite:///{tmp_path / 'specs.sqlite3'}")
+    return open_database(f"sqlite:///{with_database(tmp_path) / 'specs.sqlite3'}")
 
 
 def add(engine: Engine, number: int, version: str) -> str:

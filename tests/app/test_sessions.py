@@ -5,7 +5,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,10 +32,12 @@ HOST = "127.0.0.1"
 
 
 @pytest.fixture
-def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppContext]:
+def context(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_database: Callable[[Path], Path]
+) -> Iterator[AppContext]:
     for name in ("SPACE_ID", "OAUTH_CLIENT_ID"):
         monkeypatch.delenv(name, raising=False)
-    engine = open_database(f"sqlite:///{tmp_path / 'ratings.sqlite3'}")
+    engine = open_database(f"sqlite:///{with_database(tmp_path) / 'specs.sqlite3'}")
     yield AppContext(
         settings=Settings(data=tmp_path),
         engine=engine,
@@ -307,9 +309,9 @@ def test_neither_codes_nor_tokens_are_logged(
 
 def test_database_that_fails_is_told_in_a_sentence(context: AppContext, port: int, tmp_path: Path) -> None:
     context.engine.dispose()
-    for path in tmp_path.glob("ratings.sqlite3*"):
+    for path in tmp_path.glob("specs.sqlite3*"):
         path.unlink()
-    (tmp_path / "ratings.sqlite3").mkdir()
+    (tmp_path / "specs.sqlite3").mkdir()
     status, _, content = sign_in(port, "0" * 28)
     assert status == 503
     assert "cannot be opened" in content["problem"]

@@ -72,8 +72,8 @@ class Person:
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Iterator[AppContext]:
-    engine = open_database(f"sqlite:///{tmp_path / 'ratings.sqlite3'}")
+def context(tmp_path: Path, with_database: Callable[[Path], Path]) -> Iterator[AppContext]:
+    engine = open_database(f"sqlite:///{with_database(tmp_path) / 'specs.sqlite3'}")
     yield AppContext(
         settings=Settings(data=tmp_path),
         engine=engine,

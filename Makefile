@@ -18,8 +18,9 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_inf
 # Progress for somebody at a terminal, silence in a log.
 PIP := $(BIN)/python -m pip --disable-pip-version-check $(shell [ -t 2 ] || echo -qq)
 
-# Two workers on few cores: more threads than one a process only get in each other's way.
-TEST_ENV := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+# Two workers on few cores: more threads than one a process only get in each other's way. Byte code is kept, for tests
+# start our programs dozens of times.
+TEST_ENV := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false PYTHONDONTWRITEBYTECODE=
 
 .PHONY: app setup test test-slow lint lock clean
 

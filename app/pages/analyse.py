@@ -90,6 +90,8 @@ class _Frame:
         form: The filters; asks for everything.
         agreement: Metrics against people.
         scatter: One metric against people.
+        notes: What to know before the agreement is trusted. They stand below the plot, which would otherwise
+            move under the pointer when they come.
         score: Scores what has no score.
         shown: What is shown, for what is computed later.
     """
@@ -98,6 +100,7 @@ class _Frame:
     form: gr.HTML
     agreement: gr.HTML
     scatter: ScatterCard
+    notes: gr.HTML
     score: gr.Button
     shown: gr.State
 
@@ -110,6 +113,7 @@ class _Frame:
             self.form,
             self.agreement,
             *self.scatter.outputs,
+            self.notes,
             self.score,
         ]
 
@@ -141,8 +145,9 @@ def build(context: AppContext, tab: gr.Tab) -> AnalysePage:
         with gr.Column(elem_id="analyse-results"):
             agreement = gr.HTML("", elem_id="analyse-table", **plain)
             scatter = analyse_scatter.build()
+            known = gr.HTML("", elem_id="analyse-notes", **plain)
             mounted = [mount(context, *each) for each in _PARTS]
-    frame = _Frame(counts, form, agreement, scatter, score, gr.State(None))
+    frame = _Frame(counts, form, agreement, scatter, known, score, gr.State(None))
     _wire(context, frame, mounted, tab, again)
     return AnalysePage(scatter.card)
 
@@ -153,13 +158,18 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[Mounted], tab: gr.Ta
     turn = gr.State(Turn())
 
     def read(
-        asked: Asked, number: object, view: str, filled: tuple[object, ...], request: gr.Request
+        asked: Asked,
+        number: object,
+        view: str,
+        said: object,
+        filled: tuple[object, ...],
+        request: gr.Request,
     ) -> tuple[Any, ...]:
         """Return values for all that is shown at once, and for the notes of what comes later."""
         try:
             require(context, request, *ROLES)
             shown, tables = shown_of(context.readings, asked)
-            counts, agreement = analyse_agreement.quick(shown, tables)
+            counts, agreement, known = analyse_agreement.quick(shown, tables)
             form = form_view(shown.asked, context.readings.options(shown.stamp), tables.table)
         except SignInError as error:
             return _refusal(sentence(str(error)), len(notes))
@@ -179,35 +189,38 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[Mounted], tab: gr.Ta
             {"form": form, "ask": number},
             agreement,
             *analyse_scatter.filled(shown, tables, view),
+            # The next ones are on their way: what is said keeps their place, greyed.
+            gr.skip() if known and said else known,
             gr.Button(f"Score the {waiting:,} left" if waiting > 1 else "Score it", visible=waiting > 0),
             *pending,
         )
 
     # Gradio hands a handler the request and the event by the types that its arguments are said to have.
     def ask_analysis(
-        view: str, latest: Turn, request: gr.Request, event: gr.EventData, *filled: object
+        view: str, said: str, latest: Turn, request: gr.Request, event: gr.EventData, *filled: object
     ) -> tuple[Any, ...]:
         mine = latest.begin()
         payload = event._data if isinstance(event._data, dict) else {}
         try:
-            values = read(read_asked(payload), payload.get("ask"), view, filled, request)
+            values = read(read_asked(payload), payload.get("ask"), view, said, filled, request)
         except FormError as error:
             check(context, request)
             values = _unreadable(sentence(str(error)), payload.get("ask"), len(notes))
         # Somebody who chooses quickly must not be shown the answers in another order.
         return values if latest.is_at(mine) else (gr.skip(),) * len(values)
 
-    def fill_intervals(shown: Shown | None, latest: Turn, request: gr.Request) -> tuple[Any, Any]:
+    def fill_intervals(shown: Shown | None, latest: Turn, request: gr.Request) -> tuple[Any, ...]:
+        nothing = (gr.skip(),) * 3
         mine = latest.number
         tables = tables_of(context, shown, request)
         if shown is None or tables is None:
-            return gr.skip(), gr.skip()
+            return nothing
         try:
             with latest.kept_to(mine):
                 values = analyse_agreement.complete(shown, tables)
         except Stopped:
-            return gr.skip(), gr.skip()
-        return values if latest.is_at(mine) else (gr.skip(), gr.skip())
+            return nothing
+        return values if latest.is_at(mine) else nothing
 
     def redraw_points(shown: Shown | None, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
         tables = tables_of(context, shown, request)
@@ -219,6 +232,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[Mounted], tab: gr.Ta
     def score_rest(
         shown: Shown | None,
         view: str,
+        said: str,
         latest: Turn,
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
@@ -227,7 +241,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[Mounted], tab: gr.Ta
         check(context, request)
         asked = score_the_rest(context, shown, progress)
         latest.begin()
-        return read(asked, None, view, filled, request)
+        return read(asked, None, view, said, filled, request)
 
     quiet: dict[str, Any] = {
         "api_visibility": "private",
@@ -237,7 +251,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[Mounted], tab: gr.Ta
     }
     frame.form.ask(
         ask_analysis,
-        [frame.scatter.view, turn, *keys],
+        [frame.scatter.view, frame.notes, turn, *keys],
         [*frame.outputs, *notes],
         concurrency_id="analyse",
         concurrency_limit=2,
@@ -246,7 +260,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[Mounted], tab: gr.Ta
     frame.form.intervals(
         fill_intervals,
         [frame.shown, turn],
-        [frame.counts, frame.agreement],
+        [frame.counts, frame.agreement, frame.notes],
         concurrency_id="analyse-later",
         concurrency_limit=2,
         **quiet,
@@ -264,7 +278,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[Mounted], tab: gr.Ta
     again.click(None, js=_OPEN, api_visibility="private")
     frame.score.click(
         score_rest,
-        [frame.shown, frame.scatter.view, turn, *keys],
+        [frame.shown, frame.scatter.view, frame.notes, turn, *keys],
         [*frame.outputs, *notes],
         api_visibility="private",
         concurrency_id="model",
@@ -285,11 +299,11 @@ def _refusal(told: str, notes: int) -> tuple[Any, ...]:
         f"{told} What others have answered is shown to adjudicators and admins only, so that no rater is led "
         "by it.",
     )
-    return (None, card, None, "", *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))
+    return (None, card, None, "", *analyse_scatter.blank(), "", gr.Button(visible=False), *([""] * notes))
 
 
 def _unreadable(told: str, number: object, notes: int) -> tuple[Any, ...]:
     """Return the page for a choice that cannot be, such as a mistyped address."""
     card = message_card("This choice cannot be read", told, button=RESET)
     form = {"unreadable": True, "ask": number}
-    return (None, "", form, card, *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))
+    return (None, "", form, card, *analyse_scatter.blank(), "", gr.Button(visible=False), *([""] * notes))

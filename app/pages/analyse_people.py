@@ -23,7 +23,8 @@ def build(_context: AppContext) -> Part:
 
     def show(reading: Reading) -> tuple[Any, ...]:
         found = report_of(reading, n_resamples=0)
-        return gr.update(visible=True), people_view(found, question=reading.asked.question, computing=True)
+        told = people_view(found, question=reading.asked.question, computing=N_RESAMPLES)
+        return gr.update(visible=True), told
 
     def later(reading: Reading) -> tuple[Any, ...]:
         found = reading.once(

@@ -107,5 +107,7 @@ def test_the_list_when_an_adjudicator_looks_has_nothing_to_draw_with_and_shows_t
     expect(page.locator(".an-queue li").first).to_contain_text("% of the list apart")
     expect(page.locator(".an-queue li").last).to_contain_text("nobody disagrees yet")
     # Intervals of people come after their numbers.
-    expect(page.locator("#analyse-people-body")).to_contain_text("resamples, seed 0")
+    people = page.locator("#analyse-people-body")
+    expect(people).to_contain_text("resamples, seed 0")
+    expect(people).not_to_contain_text("on their way")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

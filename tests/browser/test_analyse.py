@@ -51,7 +51,8 @@ def campaign(rate: Rate) -> Iterator[str]:
             save_rating(
                 rate.engine,
                 NewRating(
-                    item_id=item, rater=rater, answers=answers, verdicts=("supported", "hallucinated"),
+                    item_id=item, rater=rater, answers=answers,
+                    verdicts=("supported", "hallucinated" if number % 4 else "supported"),
                     nonce=secrets.token_hex(8), guideline_version="1", application_version="1",
                 ),
             )  # fmt: skip
@@ -293,6 +294,10 @@ def test_page_on_a_phone_does_not_scroll_sideways_and_a_tap_keeps_the_card(
     for part in ("dips", "lengths", "battles", "people", "next"):
         expect(page.locator(f"#analyse-part-{part} .an-computing")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # Nor does a table in it, with the words above it.
+    assert page.locator(".an-wide:has(.an-tasks)").count() == 1
+    wide = "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert page.locator(".an-wide").evaluate_all(wide) == 0
 
     page.locator("#analyse-plot .scatterlayer .point").first.tap(force=True)
 

@@ -171,6 +171,10 @@ def _blank(told: str) -> tuple[Any, ...]:
 
 
 def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
+    def history_of(kept: _Kept) -> str:
+        """Return the defaults as they are now: somebody else may have set one since this page was read."""
+        return history_view(_told(threshold_history, context.engine, kept.model.sha256), kept.model)
+
     def move(kept: _Kept | None, threshold: float, request: gr.Request) -> tuple[Any, ...]:
         _checked(context, request)
         if kept is None:
@@ -220,14 +224,14 @@ def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
         if kept is None or not kept.can_draw:
             raise problem("There is nothing to base a default on yet; have units judged first")
         new = _new(kept, _within(threshold))
-        return gr.Column(visible=True), question_view(new), new
+        return gr.Column(visible=True), question_view(new), new, history_of(kept)
 
     def ask_withdrawal(kept: _Kept | None, request: gr.Request) -> tuple[Any, ...]:
         _checked(context, request, "admin")
         current = None if kept is None else _told(current_threshold, context.engine, kept.model.sha256)
-        if current is None:
+        if kept is None or current is None:
             raise problem("This model has no default: it starts at 0 already")
-        return gr.Column(visible=True), withdrawal_view(current), _WITHDRAW
+        return gr.Column(visible=True), withdrawal_view(current), _WITHDRAW, history_of(kept)
 
     def confirm(kept: _Kept | None, asked: NewThreshold | str | None, request: gr.Request) -> tuple[Any, ...]:
         account = _checked(context, request, "admin")
@@ -243,8 +247,7 @@ def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
                 actor=account.name,
                 application_version=_VERSION,
             )
-        history = _told(threshold_history, context.engine, kept.model.sha256)
-        shown = history_view(history, kept.model)
+        shown = history_of(kept)
         return gr.Column(visible=False), None, shown, gr.Button(visible=isinstance(asked, NewThreshold))
 
     def role(kept: _Kept | None, request: gr.Request) -> tuple[Any, ...]:
@@ -269,7 +272,7 @@ def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
         **slow,
     )
     f.use.click(use, f.kept, [f.threshold, *f.drawn], **quick)
-    question = [f.asking, f.question, f.asked]
+    question = [f.asking, f.question, f.asked, f.history]
     f.make.click(ask, [f.kept, f.threshold], question, **quick)
     f.withdraw.click(ask_withdrawal, f.kept, question, **quick)
     f.confirm.click(confirm, [f.kept, f.asked], [f.asking, f.asked, f.history, f.withdraw], **quick)

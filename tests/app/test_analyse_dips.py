@@ -298,6 +298,27 @@ def test_withdrawal_takes_two_steps_and_leaves_a_row(serve: Any, context: AppCon
     assert len(threshold_history(context.engine, MODEL.sha256)) == 2
 
 
+def test_default_of_one_models_weights_is_none_of_anothers(serve: Any) -> None:
+    caller = serve("admin")
+    caller.call("read")
+    caller.call("ask", None, 0.05)
+    caller.call("confirm")
+    other = serve("admin", reading(model=Weights("scenes", "8" * 64, 160)))
+    said = other.call("read")
+    assert "Threshold 0.000" in said
+    assert "888888888888</code> has no default yet" in said
+    assert "This model has no default" in other.call("ask_withdrawal")
+
+
+def test_question_about_a_default_comes_with_what_another_admin_has_set_since(serve: Any) -> None:
+    first, second = serve("admin"), serve("admin")
+    for caller in (first, second):
+        assert "has no default yet" in caller.call("read")
+    second.call("ask", None, 0.05)
+    second.call("confirm")
+    assert "<b>0.05</b>" in first.call("ask", None, 0.06)
+
+
 def test_slider_starts_at_the_default(serve: Any) -> None:
     caller = serve("admin")
     caller.call("read")

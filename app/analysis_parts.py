@@ -69,8 +69,13 @@ class Part:
         outputs: The components that it fills.
         show: Values for them.
         blank: Values for them while there is nothing to show.
+        later: Values for them once more, with what takes long; called when every part is shown, and again
+            where another choice ended it.
+        turn: Holds the `Turn` of what the part's own handlers work out; filling the part anew ends that.
     """
 
     outputs: Sequence[Any]
     show: Callable[[Reading], tuple[Any, ...]]
     blank: tuple[Any, ...]
+    later: Callable[[Reading], tuple[Any, ...]] | None = None
+    turn: Any = None

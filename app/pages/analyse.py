@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import logging
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +10,7 @@ import gradio as gr
 
 from annotations.errors import AnnotationError, InvalidScoresError
 from annotations.stopping import Stopped
-from app.analysis import Shown, Tables, reading_of, shown_of, unscored_items
+from app.analysis import Shown, Tables, shown_of, unscored_items
 from app.analysis_choice import read_asked
 from app.analysis_routes import ROLES
 from app.answers import FormError
@@ -25,6 +23,7 @@ from app.pages import (
     analyse_people,
     analyse_scatter,
 )
+from app.pages.analyse_filling import check, mount, tables_of, wire
 from app.pages.analyse_scoring import score_the_rest
 from app.pages.analyse_turn import Turn
 from app.pages.hosts import script
@@ -32,11 +31,11 @@ from app.problems import problem, sentence
 from app.sessions import SignInError, require
 from app.views.analysis import RESET, message_card
 from app.views.analysis_form import form_view
-from specs_core.errors import SpecsError
 
 if TYPE_CHECKING:
-    from app.analysis_parts import Asked, Part
+    from app.analysis_parts import Asked
     from app.context import AppContext
+    from app.pages.analyse_filling import Mounted
     from app.pages.analyse_scatter import ScatterCard
 
 _LOG = logging.getLogger("specs_lens")
@@ -58,25 +57,6 @@ class AnalysePage:
     """
 
     card: gr.HTML
-
-
-@dataclass(frozen=True)
-class _Mounted:
-    """A part of the page.
-
-    Attributes:
-        name: What it is called while it is computed.
-        part: How it is filled.
-        needs: What of the question its content depends on; while that stays, it is not filled anew.
-        note: Says that it is being computed, or why it could not be.
-        filled: What it was filled for last.
-    """
-
-    name: str
-    part: Part
-    needs: Callable[[Asked], tuple[object, ...]]
-    note: gr.HTML
-    filled: gr.State
 
 
 def _by_choice(asked: Asked) -> tuple[object, ...]:
@@ -110,6 +90,8 @@ class _Frame:
         form: The filters; asks for everything.
         agreement: Metrics against people.
         scatter: One metric against people.
+        notes: What to know before the agreement is trusted. They stand below the plot, which would otherwise
+            move under the pointer when they come.
         score: Scores what has no score.
         shown: What is shown, for what is computed later.
     """
@@ -118,6 +100,7 @@ class _Frame:
     form: gr.HTML
     agreement: gr.HTML
     scatter: ScatterCard
+    notes: gr.HTML
     score: gr.Button
     shown: gr.State
 
@@ -130,6 +113,7 @@ class _Frame:
             self.form,
             self.agreement,
             *self.scatter.outputs,
+            self.notes,
             self.score,
         ]
 
@@ -161,36 +145,31 @@ def build(context: AppContext, tab: gr.Tab) -> AnalysePage:
         with gr.Column(elem_id="analyse-results"):
             agreement = gr.HTML("", elem_id="analyse-table", **plain)
             scatter = analyse_scatter.build()
-            mounted = [_mount(context, *each) for each in _PARTS]
-    frame = _Frame(counts, form, agreement, scatter, score, gr.State(None))
+            known = gr.HTML("", elem_id="analyse-notes", **plain)
+            mounted = [mount(context, *each) for each in _PARTS]
+    frame = _Frame(counts, form, agreement, scatter, known, score, gr.State(None))
     _wire(context, frame, mounted, tab, again)
     return AnalysePage(scatter.card)
 
 
-def _mount(
-    context: AppContext,
-    name: str,
-    build_part: Callable[[AppContext], Part],
-    needs: Callable[[Asked], tuple[object, ...]],
-) -> _Mounted:
-    with gr.Column(elem_id=f"analyse-part-{name.split()[-1]}", elem_classes="an-part"):
-        note = gr.HTML("", elem_classes="ra-root an-part-note", js_on_load=None, apply_default_css=False)
-        return _Mounted(name, build_part(context), needs, note, gr.State(None))
-
-
-def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.Tab, again: gr.Button) -> None:
+def _wire(context: AppContext, frame: _Frame, mounted: list[Mounted], tab: gr.Tab, again: gr.Button) -> None:
     notes = [each.note for each in mounted]
     keys = [each.filled for each in mounted]
     turn = gr.State(Turn())
 
     def read(
-        asked: Asked, number: object, view: str, filled: tuple[object, ...], request: gr.Request
+        asked: Asked,
+        number: object,
+        view: str,
+        said: object,
+        filled: tuple[object, ...],
+        request: gr.Request,
     ) -> tuple[Any, ...]:
         """Return values for all that is shown at once, and for the notes of what comes later."""
         try:
             require(context, request, *ROLES)
             shown, tables = shown_of(context.readings, asked)
-            counts, agreement = analyse_agreement.quick(shown, tables)
+            counts, agreement, known = analyse_agreement.quick(shown, tables)
             form = form_view(shown.asked, context.readings.options(shown.stamp), tables.table)
         except SignInError as error:
             return _refusal(sentence(str(error)), len(notes))
@@ -201,7 +180,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
             raise problem(str(error)) from error
         waiting = _unscored(tables)
         pending = [
-            "" if key == _key(each, shown) or not len(tables.table) else _COMPUTING.format(each.name)
+            "" if key == each.key(shown) or not len(tables.table) else _COMPUTING.format(each.name)
             for each, key in zip(mounted, filled, strict=True)
         ]
         return (
@@ -210,59 +189,41 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
             {"form": form, "ask": number},
             agreement,
             *analyse_scatter.filled(shown, tables, view),
+            # The next ones are on their way: what is said keeps their place, greyed.
+            gr.skip() if known and said else known,
             gr.Button(f"Score the {waiting:,} left" if waiting > 1 else "Score it", visible=waiting > 0),
             *pending,
         )
 
     # Gradio hands a handler the request and the event by the types that its arguments are said to have.
     def ask_analysis(
-        view: str, latest: Turn, request: gr.Request, event: gr.EventData, *filled: object
+        view: str, said: str, latest: Turn, request: gr.Request, event: gr.EventData, *filled: object
     ) -> tuple[Any, ...]:
         mine = latest.begin()
         payload = event._data if isinstance(event._data, dict) else {}
         try:
-            values = read(read_asked(payload), payload.get("ask"), view, filled, request)
+            values = read(read_asked(payload), payload.get("ask"), view, said, filled, request)
         except FormError as error:
-            _check(context, request)
+            check(context, request)
             values = _unreadable(sentence(str(error)), payload.get("ask"), len(notes))
         # Somebody who chooses quickly must not be shown the answers in another order.
         return values if latest.is_at(mine) else (gr.skip(),) * len(values)
 
-    def fill_intervals(shown: Shown | None, latest: Turn, request: gr.Request) -> tuple[Any, Any]:
+    def fill_intervals(shown: Shown | None, latest: Turn, request: gr.Request) -> tuple[Any, ...]:
+        nothing = (gr.skip(),) * 3
         mine = latest.number
-        tables = _tables(context, shown, request)
+        tables = tables_of(context, shown, request)
         if shown is None or tables is None:
-            return gr.skip(), gr.skip()
+            return nothing
         try:
             with latest.kept_to(mine):
                 values = analyse_agreement.complete(shown, tables)
         except Stopped:
-            return gr.skip(), gr.skip()
-        return values if latest.is_at(mine) else (gr.skip(), gr.skip())
-
-    def fill_parts(
-        shown: Shown | None, latest: Turn, request: gr.Request, *filled: object
-    ) -> Iterator[tuple[Any, ...]]:
-        mine = latest.number
-        tables = _tables(context, shown, request)
-        if shown is None or tables is None:
-            return
-        values: list[tuple[Any, ...]] = [(gr.skip(),) * (2 + len(each.part.outputs)) for each in mounted]
-        for place, (each, key) in enumerate(zip(mounted, filled, strict=True)):
-            # Nobody waits any more for what an earlier choice had asked for.
-            try:
-                with latest.kept_to(mine):
-                    found = _filled(each, shown, tables, key)
-            except Stopped:
-                return
-            if not latest.is_at(mine):
-                return
-            # What follows closely takes the place of what came before on its way to the page, so all is sent.
-            values[place] = found
-            yield tuple(value for each_found in values for value in each_found)
+            return nothing
+        return values if latest.is_at(mine) else nothing
 
     def redraw_points(shown: Shown | None, request: gr.Request, event: gr.EventData) -> tuple[Any, ...]:
-        tables = _tables(context, shown, request)
+        tables = tables_of(context, shown, request)
         view = event._data.get("view") if isinstance(event._data, dict) else None
         if shown is None or tables is None or view not in analyse_scatter.VIEWS:
             return (gr.skip(),) * (1 + len(frame.scatter.outputs))
@@ -271,15 +232,16 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
     def score_rest(
         shown: Shown | None,
         view: str,
+        said: str,
         latest: Turn,
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
         *filled: object,
     ) -> tuple[Any, ...]:
-        _check(context, request)
+        check(context, request)
         asked = score_the_rest(context, shown, progress)
         latest.begin()
-        return read(asked, None, view, filled, request)
+        return read(asked, None, view, said, filled, request)
 
     quiet: dict[str, Any] = {
         "api_visibility": "private",
@@ -289,7 +251,7 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
     }
     frame.form.ask(
         ask_analysis,
-        [frame.scatter.view, turn, *keys],
+        [frame.scatter.view, frame.notes, turn, *keys],
         [*frame.outputs, *notes],
         concurrency_id="analyse",
         concurrency_limit=2,
@@ -298,19 +260,12 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
     frame.form.intervals(
         fill_intervals,
         [frame.shown, turn],
-        [frame.counts, frame.agreement],
+        [frame.counts, frame.agreement, frame.notes],
         concurrency_id="analyse-later",
         concurrency_limit=2,
         **quiet,
     )
-    frame.form.parts(
-        fill_parts,
-        [frame.shown, turn, *keys],
-        [component for each in mounted for component in (each.filled, each.note, *each.part.outputs)],
-        concurrency_id="analyse-later",
-        concurrency_limit=2,
-        **quiet,
-    )
+    wire(context, mounted, frame.form, shown=frame.shown, turn=turn)
     frame.scatter.card.view(
         redraw_points,
         frame.shown,
@@ -323,56 +278,13 @@ def _wire(context: AppContext, frame: _Frame, mounted: list[_Mounted], tab: gr.T
     again.click(None, js=_OPEN, api_visibility="private")
     frame.score.click(
         score_rest,
-        [frame.shown, frame.scatter.view, turn, *keys],
+        [frame.shown, frame.scatter.view, frame.notes, turn, *keys],
         [*frame.outputs, *notes],
         api_visibility="private",
         concurrency_id="model",
         concurrency_limit=1,
         show_progress="minimal",
     )
-
-
-def _check(context: AppContext, request: gr.Request) -> None:
-    """Refuse whoever may not see what others have answered.
-
-    Raises:
-        gradio.Error: If nobody is signed in, or somebody in another role, or the database fails.
-    """
-    try:
-        require(context, request, *ROLES)
-    except (SignInError, AnnotationError) as error:
-        raise problem(str(error)) from error
-
-
-def _tables(context: AppContext, shown: Shown | None, request: gr.Request) -> Tables | None:
-    """Return what was read for the page, after a look at who asks; None where nothing is shown.
-
-    Raises:
-        gradio.Error: If somebody asks who may not, or the database fails.
-    """
-    _check(context, request)
-    try:
-        return None if shown is None else context.readings.tables(shown.asked.choice, shown.stamp)
-    except AnnotationError as error:
-        raise problem(str(error)) from error
-
-
-def _key(mounted: _Mounted, shown: Shown) -> tuple[object, ...]:
-    return shown.stamp, *mounted.needs(shown.asked)
-
-
-def _filled(mounted: _Mounted, shown: Shown, tables: Tables, filled: object) -> tuple[Any, ...]:
-    """Return what a part was filled for, its note, and the values of its components."""
-    part, key = mounted.part, _key(mounted, shown)
-    if filled == key:
-        return gr.skip(), "", *(gr.skip() for _ in part.outputs)
-    if not len(tables.table):
-        return key, "", *part.blank
-    try:
-        return key, "", *part.show(reading_of(shown, tables))
-    except (AnnotationError, SpecsError) as error:
-        _LOG.info("no %s: %s", mounted.name, error)
-        return None, f'<p class="ra-problem">{html.escape(sentence(str(error)))}</p>', *part.blank
 
 
 def _unscored(tables: Tables) -> int:
@@ -387,11 +299,11 @@ def _refusal(told: str, notes: int) -> tuple[Any, ...]:
         f"{told} What others have answered is shown to adjudicators and admins only, so that no rater is led "
         "by it.",
     )
-    return (None, card, None, "", *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))
+    return (None, card, None, "", *analyse_scatter.blank(), "", gr.Button(visible=False), *([""] * notes))
 
 
 def _unreadable(told: str, number: object, notes: int) -> tuple[Any, ...]:
     """Return the page for a choice that cannot be, such as a mistyped address."""
     card = message_card("This choice cannot be read", told, button=RESET)
     form = {"unreadable": True, "ask": number}
-    return (None, "", form, card, *analyse_scatter.blank(), gr.Button(visible=False), *([""] * notes))
+    return (None, "", form, card, *analyse_scatter.blank(), "", gr.Button(visible=False), *([""] * notes))

@@ -14,7 +14,7 @@ from app.views.analysis import (
     message_card,
     missing_points,
     nothing_to_show,
-    notices_list,
+    notices_card,
 )
 from app.views.analysis_agreement import agreement_axis, agreement_rows, agreement_table
 
@@ -30,8 +30,8 @@ _NEXT: Final = (
 )
 
 
-def quick(shown: Shown, tables: Tables) -> tuple[str, str]:
-    """Return what can be told at once: the counts, and the card with values and without intervals.
+def quick(shown: Shown, tables: Tables) -> tuple[str, str, str]:
+    """Return what can be told at once: the counts, the card with values and without intervals, and the notes.
 
     Args:
         shown: What is asked for.
@@ -44,12 +44,12 @@ def quick(shown: Shown, tables: Tables) -> tuple[str, str]:
     found = _correlations(shown, tables, quick=True) if asked.question in table.answers else None
     counts = counts_card(table, found, alpha=None, question=asked.question, metric=asked.metric)
     if found is None or not len(table):
-        return counts, nothing_to_show(table, is_narrowed=narrows(asked.choice))
-    return counts, _card(shown, found)
+        return counts, nothing_to_show(table, is_narrowed=narrows(asked.choice)), ""
+    return counts, *_card(shown, found)
 
 
-def complete(shown: Shown, tables: Tables) -> tuple[str, str]:
-    """Return the same with alpha, intervals and rank groups.
+def complete(shown: Shown, tables: Tables) -> tuple[str, str, str]:
+    """Return the same with alpha, intervals and rank groups, and with the notes on them.
 
     Args:
         shown: What is asked for.
@@ -64,7 +64,7 @@ def complete(shown: Shown, tables: Tables) -> tuple[str, str]:
     found = _correlations(shown, tables, quick=False)
     alpha = question_alpha(shown, tables)
     counts = counts_card(table, found, alpha=alpha, question=asked.question, metric=asked.metric)
-    return counts, _card(shown, found)
+    return counts, *_card(shown, found)
 
 
 def question_alpha(shown: Shown, tables: Tables) -> Alpha:
@@ -98,7 +98,8 @@ def _correlations(shown: Shown, tables: Tables, *, quick: bool) -> Correlations:
     )
 
 
-def _card(shown: Shown, found: Correlations) -> str:
+def _card(shown: Shown, found: Correlations) -> tuple[str, str]:
+    """Return the card and the notes."""
     most = max((row.n_items for row in found.rows), default=0)
     if most < MIN_CAPTIONS:
         scored = next((row.n_items for row in found.rows if row.name == METRIC), 0)
@@ -107,7 +108,7 @@ def _card(shown: Shown, found: Correlations) -> str:
             if scored == found.counted.n_items
             else " Press “Score the rest” for those that have no score yet."
         )
-        return message_card("Not enough to correlate yet", f"{missing_points(most)}{scores} {_NEXT}")
+        return message_card("Not enough to correlate yet", f"{missing_points(most)}{scores} {_NEXT}"), ""
     rows = agreement_rows(found)
     axis = agreement_axis(rows, coefficient=found.coefficient, images=found.counted.n_images)
     table = agreement_table(
@@ -118,18 +119,19 @@ def _card(shown: Shown, found: Correlations) -> str:
         is_complete=not found.quick,
         groups_note=_groups_note(found),
     )
-    notes = notices_list(found.notices) if not found.quick else ""
-    return f'<div class="ra-card"><div class="ra-head">Agreement with people</div>{table}{notes}</div>'
+    card = f'<div class="ra-card"><div class="ra-head">Agreement with people</div>{table}</div>'
+    return card, notices_card(found.notices)
 
 
 def _groups_note(found: Correlations) -> str:
     interval = (
-        f"{100 * found.confidence:g} % intervals: percentile bootstrap over images, {found.n_resamples:,} "
+        f"{100 * found.confidence:g} % intervals: percentile bootstrap over images, {N_RESAMPLES:,} "
         f"resamples, seed {found.seed}."
     )
-    if found.ranking is None:
+    if found.ranking is None and not found.quick:
         return f"No rank groups: {found.no_ranking}. {interval}"
-    alpha = f"{found.ranking.alpha:.2g}".removeprefix("0")
+    # While they are worked out this text holds its own place.
+    alpha = f"{found.ranking.alpha if found.ranking else 1 - found.confidence:.2g}".removeprefix("0")
     return (
         f"Metrics in one rank group do not differ (paired permutation of images, Holm, α = {alpha}). "
         f"{interval}"

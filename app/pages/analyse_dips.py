@@ -14,6 +14,7 @@ import gradio as gr
 from annotations.analysis.dips import WAYS, Calibration, DipPart, calibration, dip_part, with_marks
 from annotations.analysis.figures_dips import delta_figure, precision_recall_figure, threshold_figure
 from annotations.errors import AnnotationError
+from annotations.stopping import Stopped
 from annotations.thresholds import (
     NewThreshold,
     Promise,
@@ -25,6 +26,7 @@ from annotations.thresholds import (
 from app.analysis_parts import N_RESAMPLES, SEED, Part, Reading
 from app.default_thresholds import value_of
 from app.inspection import MAX_THRESHOLD
+from app.pages.analyse_turn import Turn
 from app.pages.dip_fields import FAILURE, RATE, DipFields, lay_out
 from app.problems import problem
 from app.sessions import SignInError, require
@@ -81,8 +83,8 @@ def build(context: AppContext) -> Part:
     Args:
         context: The open context of the running app.
     """
-    fields = lay_out()
-    _wire(context, fields)
+    fields, turn = lay_out(), gr.State(Turn())
+    _wire(context, fields, turn)
 
     def show(reading: Reading) -> tuple[Any, ...]:
         model = reading.table.model
@@ -111,7 +113,7 @@ def build(context: AppContext) -> Part:
         history = history_view(threshold_history(context.engine, model.sha256), model)
         return (*_filled(kept, start), history, kept, time.monotonic_ns())
 
-    return Part(outputs=fields.outputs, show=show, blank=_blank(""))
+    return Part(outputs=fields.outputs, show=show, blank=_blank(""), turn=turn)
 
 
 def _part(units: UnitTable, weights: Floats, start: float, unsure: Unsure, found: Calibration) -> DipPart:
@@ -120,12 +122,22 @@ def _part(units: UnitTable, weights: Floats, start: float, unsure: Unsure, found
         threshold=start,
         unsure=unsure,
         weights=weights,
-        marks=() if math.isnan(found.threshold) else (found.threshold,),
+        marks=_marks(found),
         n_resamples=N_RESAMPLES,
         # They are drawn when somebody asks for them.
         n_resamples_others=0,
         seed=SEED,
     )
+
+
+def _recounted(kept: _Kept, threshold: float, unsure: Unsure, found: Calibration) -> DipPart:
+    if unsure != kept.part.detection.unsure:
+        return _part(kept.units, kept.weights, threshold, unsure, found)
+    return with_marks(kept.part, kept.units, marks=_marks(found), weights=kept.weights)
+
+
+def _marks(found: Calibration) -> tuple[float, ...]:
+    return () if math.isnan(found.threshold) else (found.threshold,)
 
 
 def _filled(kept: _Kept, threshold: float) -> tuple[Any, ...]:
@@ -158,7 +170,11 @@ def _blank(told: str) -> tuple[Any, ...]:
     )
 
 
-def _wire(context: AppContext, fields: DipFields) -> None:
+def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
+    def history_of(kept: _Kept) -> str:
+        """Return the defaults as they are now: somebody else may have set one since this page was read."""
+        return history_view(_told(threshold_history, context.engine, kept.model.sha256), kept.model)
+
     def move(kept: _Kept | None, threshold: float, request: gr.Request) -> tuple[Any, ...]:
         _checked(context, request)
         if kept is None:
@@ -166,32 +182,31 @@ def _wire(context: AppContext, fields: DipFields) -> None:
         return _drawn(kept, _within(threshold))
 
     def recount(
-        kept: _Kept | None, threshold: float, unsure: str, rate: float, failure: float, request: gr.Request
+        kept: _Kept | None,
+        threshold: float,
+        unsure: str,
+        rate: float,
+        failure: float,
+        latest: Turn,
+        request: gr.Request,
     ) -> tuple[Any, ...]:
+        """Count anew and promise anew; the next one of the page, and a new choice, end it."""
         _checked(context, request)
-        n_filled = len(fields.outputs) - 3
+        nothing = (gr.skip(),) * (len(fields.outputs) - 2)
         if kept is None:
-            return (gr.skip(),) * (n_filled + 1)
+            return nothing
         way = next((each for each in WAYS if each == unsure), None)
         if way is None:
             raise problem("“Unsure” counts as nothing, as hallucinated or as supported")
-        with_promise = _calibrated(kept, rate, failure, way)
-        part = _part(kept.units, kept.weights, _within(threshold), way, with_promise)
-        kept = replace(kept, part=part, calibrated=with_promise)
-        return (*_filled(kept, _within(threshold)), kept)
-
-    def promise(
-        kept: _Kept | None, threshold: float, rate: float, failure: float, request: gr.Request
-    ) -> tuple[Any, ...]:
-        _checked(context, request)
-        if kept is None:
-            return (gr.skip(),) * (3 + len(fields.drawn))
-        found = _calibrated(kept, rate, failure, kept.part.detection.unsure)
-        marks = () if math.isnan(found.threshold) else (found.threshold,)
-        part = with_marks(kept.part, kept.units, marks=marks, weights=kept.weights)
+        mine = latest.begin()
+        try:
+            with latest.kept_to(mine):
+                found = _calibrated(kept, rate, failure, way)
+                part = _recounted(kept, _within(threshold), way, found)
+        except Stopped:
+            return nothing
         kept = replace(kept, part=part, calibrated=found)
-        button = gr.Button(interactive=bool(marks))
-        return (promise_view(found), button, kept, *_drawn(kept, _within(threshold)))
+        return (*_filled(kept, _within(threshold)), kept) if latest.is_at(mine) else nothing
 
     def use(kept: _Kept | None, request: gr.Request) -> tuple[Any, ...]:
         _checked(context, request)
@@ -209,14 +224,14 @@ def _wire(context: AppContext, fields: DipFields) -> None:
         if kept is None or not kept.can_draw:
             raise problem("There is nothing to base a default on yet; have units judged first")
         new = _new(kept, _within(threshold))
-        return gr.Column(visible=True), question_view(new), new
+        return gr.Column(visible=True), question_view(new), new, history_of(kept)
 
     def ask_withdrawal(kept: _Kept | None, request: gr.Request) -> tuple[Any, ...]:
         _checked(context, request, "admin")
         current = None if kept is None else _told(current_threshold, context.engine, kept.model.sha256)
-        if current is None:
+        if kept is None or current is None:
             raise problem("This model has no default: it starts at 0 already")
-        return gr.Column(visible=True), withdrawal_view(current), _WITHDRAW
+        return gr.Column(visible=True), withdrawal_view(current), _WITHDRAW, history_of(kept)
 
     def confirm(kept: _Kept | None, asked: NewThreshold | str | None, request: gr.Request) -> tuple[Any, ...]:
         account = _checked(context, request, "admin")
@@ -232,8 +247,7 @@ def _wire(context: AppContext, fields: DipFields) -> None:
                 actor=account.name,
                 application_version=_VERSION,
             )
-        history = _told(threshold_history, context.engine, kept.model.sha256)
-        shown = history_view(history, kept.model)
+        shown = history_of(kept)
         return gr.Column(visible=False), None, shown, gr.Button(visible=isinstance(asked, NewThreshold))
 
     def role(kept: _Kept | None, request: gr.Request) -> tuple[Any, ...]:
@@ -246,25 +260,19 @@ def _wire(context: AppContext, fields: DipFields) -> None:
         )
 
     quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
-    slow = {**quick, "concurrency_id": "analyse-parts", "concurrency_limit": 1, "trigger_mode": "always_last"}
+    slow = {**quick, "concurrency_id": "analyse-parts", "concurrency_limit": 2, "trigger_mode": "multiple"}
     f = fields
     f.threshold.input(move, [f.kept, f.threshold], f.drawn, trigger_mode="always_last", **quick)
-    f.unsure.input(
+    gr.on(
+        [f.unsure.input, f.rate.input, f.failure.input],
         recount,
-        [f.kept, f.threshold, f.unsure, f.rate, f.failure],
+        [f.kept, f.threshold, f.unsure, f.rate, f.failure, turn],
         # All but the history and the stamp.
         [*f.outputs[:-3], f.kept],
         **slow,
     )
-    for each in (f.rate, f.failure):
-        each.input(
-            promise,
-            [f.kept, f.threshold, f.rate, f.failure],
-            [f.promise, f.use, f.kept, *f.drawn],
-            **slow,
-        )
     f.use.click(use, f.kept, [f.threshold, *f.drawn], **quick)
-    question = [f.asking, f.question, f.asked]
+    question = [f.asking, f.question, f.asked, f.history]
     f.make.click(ask, [f.kept, f.threshold], question, **quick)
     f.withdraw.click(ask_withdrawal, f.kept, question, **quick)
     f.confirm.click(confirm, [f.kept, f.asked], [f.asking, f.asked, f.history, f.withdraw], **quick)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from annotations.analysis.metric_names import metric_name
-from app.views.analysis_numbers import plural, signed, tip
+from app.views.analysis_numbers import plural, signed, tip, twin
 
 if TYPE_CHECKING:
     from annotations.agreement import Alpha
@@ -138,7 +138,8 @@ def _groups(found: Correlations | None, metric: str) -> list[tuple[str, str]]:
 
 def _alpha(alpha: Alpha | None) -> str:
     if alpha is None:
-        return '<span class="an-computing">…</span>'
+        place = twin("<b>0.00 [0.00, 0.00]</b>")
+        return f'<span class="an-twins"><span class="an-computing">…</span>{place}</span>'
     told = (
         f"Krippendorff's alpha, ordinal, over {alpha.n_ratings:,} answers of {alpha.n_raters:,} raters on "
         f"{alpha.n_items:,} captions that two or more have rated; interval by bootstrap over "
@@ -155,6 +156,13 @@ def notices_list(notices: Sequence[str]) -> str:
     """Return what a careful reader has to be told, as HTML; nothing where there is nothing."""
     told = "".join(f'<li class="ra-problem">{html.escape(note)}</li>' for note in notices)
     return f'<ul class="an-notes">{told}</ul>' if told else ""
+
+
+def notices_card(notices: Sequence[str]) -> str:
+    """Return the same as a card of its own, on the metrics' agreement with people."""
+    told = notices_list(notices)
+    head = '<div class="ra-head">Before trusting the agreement with people</div>'
+    return f'<div class="ra-card">{head}{told}</div>' if told else ""
 
 
 def message_card(title: str, text: str, *, button: str = "") -> str:

@@ -20,6 +20,7 @@ from app.views.analysis_numbers import (
     plural,
     signed,
     tip,
+    twin,
 )
 
 if TYPE_CHECKING:
@@ -126,13 +127,14 @@ def agreement_table(
         f'<span id="analyse-groups">{html.escape(groups_note)}</span>'
         if is_complete
         else '<span class="an-computing" id="analyse-computing">computing intervals and rank groups …</span>'
+        f"{twin(html.escape(groups_note))}"
     )
     return (
         '<table class="an-table an-agreement"><thead><tr><th scope="col">metric</th>'
         f'<th scope="col" class="an-n">{html.escape(coefficient)}</th><th scope="col" class="an-n">95 %</th>'
         f'<th scope="col" class="an-bar">{axis_head(axis)}</th><th scope="col" class="an-n">captions</th>'
         '<th scope="col" class="an-group">rank group</th></tr></thead>'
-        f'<tbody>{body}</tbody></table><p class="ra-soft an-next">{rest}</p>'
+        f'<tbody>{body}</tbody></table><p class="ra-soft an-next an-twins">{rest}</p>'
     )
 
 

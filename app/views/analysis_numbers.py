@@ -54,6 +54,15 @@ def tip(text: str) -> str:
     return f' tabindex="0" class="an-tip" data-tip="{html.escape(text)}"'
 
 
+def twin(words: str) -> str:
+    """Return what will stand in a place, unseen, so that the place is large enough before it comes.
+
+    Args:
+        words: Plain text or HTML of this package's own.
+    """
+    return f'<span class="an-twin" aria-hidden="true">{words}</span>'
+
+
 def correlation_axis(values: Iterable[float], *, spread: float) -> Axis:
     """Return the axis on which correlations stand: 1 at the right, and at the left as little as will do.
 

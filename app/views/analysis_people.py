@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from annotations.kappa import MIN_SHARED
 from app.problems import sentence
 from app.views.analysis_cells import cell, interval_bar, interval_text, signed, tip
+from app.views.analysis_numbers import twin
 
 if TYPE_CHECKING:
     from annotations.analysis.people import PeopleReport, QuestionAgreement, QuestionCeiling, QuestionKappas
@@ -53,22 +54,24 @@ _TASKS: Final = (
 _NAMES: Final = {"verdicts": "verdicts on units", "winner": "winner of a battle", "both_poor": "both poor"}
 
 
-def people_view(report: PeopleReport, *, question: str, computing: bool = False) -> str:
+def people_view(report: PeopleReport, *, question: str, computing: int = 0) -> str:
     """Return the part, as HTML.
 
     Args:
         report: Of the people whose ratings are shown.
         question: The scale whose kappas stand open.
-        computing: Whether intervals are on their way.
+        computing: Resamples of the intervals that are on their way; 0 where none are.
     """
     if all(math.isnan(row.alpha.value) for row in report.agreement):
         return _too_little(report)
     how = f"{_people(report)} · {report.n_ratings:,} ratings of {_count(report.n_items, 'caption or battle')}"
-    told = "Intervals are on their way …" if computing else _method(report)
+    method = html.escape(_method(report, computing or report.n_resamples))
+    # Its own place is held for what will be told, so that nothing below it moves.
+    told = f"<span>Intervals are on their way …</span>{twin(method)}" if computing else method
     notes = [report.sample_note] if report.sample_note else []
     return (
-        f'<p class="ra-soft">{html.escape(how)}. {html.escape(told)}</p>{_notes(notes)}'
-        f"{_agreement(report.agreement)}{_ceilings(report.ceilings)}"
+        f'<p class="ra-soft">{html.escape(how)}.</p><p class="ra-soft an-twins">{told}</p>'
+        f"{_notes(notes)}{_agreement(report.agreement)}{_ceilings(report.ceilings)}"
         f"{_pairs(report, question)}"
         f"{_consistency(report)}"
     )
@@ -155,7 +158,7 @@ def _row(
     return (
         f'<tr{kind}><th scope="row">{html.escape(name)}{said}</th>'
         f'<td class="an-n"><b{tip(told)}>{signed(value)}</b></td>'
-        f'<td class="an-n">{interval_text(low, high)}</td>'
+        f'<td class="an-n an-between">{interval_text(low, high)}</td>'
         f'<td class="an-bar">{interval_bar(value, low, high)}</td><td class="an-n">{n:,}</td></tr>'
     )
 
@@ -299,10 +302,10 @@ def _task(one: Statistic, definition: str, left_out: str) -> str:
     return f'<td class="an-n"><b{tip(told)}>{signed(one.value)}</b> {n}</td>'
 
 
-def _method(report: PeopleReport) -> str:
-    if not report.n_resamples:
+def _method(report: PeopleReport, n_resamples: int) -> str:
+    if not n_resamples:
         return ""
-    drawn = f"{report.n_resamples:,} resamples, seed {report.seed}"
+    drawn = f"{n_resamples:,} resamples, seed {report.seed}"
     return f"95 % intervals: percentile bootstrap over images ({drawn})."
 
 

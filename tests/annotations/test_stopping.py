@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from annotations.agreement import krippendorff_alpha
+from annotations.analysis.dips import dip_part
+from annotations.analysis.table import UnitTable
 from annotations.concordance import concordance
 from annotations.correlation_levels import correlate_metrics
+from annotations.leave_one_out import leave_one_out
 from annotations.permutation import permutation_test
 from annotations.resampling import all_draws
 from annotations.stopping import Stopped, end_if_over, stopped_when
@@ -25,6 +28,20 @@ def concordances(step: int) -> object:
     return concordance(HUMAN[few], METRIC[few], DRAWS, np.arange(N)[few] // 3)
 
 
+def dips() -> UnitTable:
+    none: tuple[int, ...] = (0,)
+    return UnitTable(
+        item=np.arange(N),
+        image=tuple(IMAGES),
+        start=np.zeros(N, dtype=np.int64),
+        end=np.ones(N, dtype=np.int64),
+        delta=METRIC,
+        verdicts=tuple(("hallucinated",) if value < 0 else ("supported",) for value in HUMAN),
+        raters=(none,) * N,
+        n_stale=0,
+    )
+
+
 WORK: dict[str, Callable[[], object]] = {
     "alpha": lambda: krippendorff_alpha(
         list(range(N)) * 2,
@@ -33,6 +50,14 @@ WORK: dict[str, Callable[[], object]] = {
         groups=IMAGES * 2,
         level="interval",
     ),
+    "ceiling": lambda: leave_one_out(
+        list(range(N)) * 2,
+        ["a"] * N + ["b"] * N,
+        [1, 2, 3] * (2 * N // 3),
+        groups=IMAGES * 2,
+        level="ordinal",
+    ),
+    "dips": lambda: dip_part(dips()),
     "levels": lambda: correlate_metrics(HUMAN, {"m": METRIC}, groups=IMAGES, n_resamples=50),
     "pairs": lambda: concordances(1),
     "permutations": lambda: permutation_test(HUMAN, METRIC, OTHER, groups=IMAGES, n_permutations=500),

@@ -16,10 +16,12 @@ from starlette.testclient import TestClient
 from annotations.analysis.dips import calibration
 from annotations.analysis.table import AnalysisTable, Choice, UnitTable, Weights
 from annotations.invites import invite
+from annotations.stopping import Stopped
 from annotations.thresholds import current_threshold, threshold_history
 from app.analysis_parts import Asked, Reading
 from app.context import AppContext, open_context
 from app.pages import analyse_dips
+from app.pages.analyse_turn import Turn
 from app.sessions import session_router
 from app.settings import Settings
 
@@ -29,7 +31,6 @@ WHAT_IS_KEPT = ("AUROC", "scenes", "precision")
 EVENTS = {
     "move": (None, 0.05),
     "recount": (None, 0.05, "left_out", 0.2, 0.1),
-    "promise": (None, 0.05, 0.2, 0.1),
     "use": (),
     "ask": (None, 0.05),
     "ask_withdrawal": (),
@@ -194,10 +195,50 @@ def test_unsure_is_counted_as_the_choice_says(serve: Any) -> None:
 def test_promise_follows_its_inputs_and_says_what_is_missing(serve: Any) -> None:
     caller = serve("admin")
     caller.call("read")
-    assert "≤ 0.30" in caller.call("promise", None, 0.0, 0.3, 0.1)
-    assert "Nothing can be promised at 1%" in caller.call("promise", None, 0.0, 0.01, 0.1)
-    assert "must be between 0 and 1" in caller.call("promise", None, 0.0, 7, 0.1)
-    assert "numbers between 0 and 1" in caller.call("promise", None, 0.0, None, 0.1)
+    assert "≤ 0.30" in caller.call("recount", None, 0.0, "left_out", 0.3, 0.1)
+    assert "Nothing can be promised at 1%" in caller.call("recount", None, 0.0, "left_out", 0.01, 0.1)
+    assert "must be between 0 and 1" in caller.call("recount", None, 0.0, "left_out", 7, 0.1)
+    assert "numbers between 0 and 1" in caller.call("recount", None, 0.0, "left_out", None, 0.1)
+
+
+def test_recount_ends_when_the_next_one_begins(context: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    with gr.Blocks() as blocks:
+        part = analyse_dips.build(context)
+    recount = next(fn.fn for fn in blocks.fns.values() if fn.name == "recount")
+    monkeypatch.setattr(analyse_dips, "_checked", lambda *_: None)
+    kept = part.show(reading(verdicts="half unsure"))[-2]
+    page = Turn()
+
+    def call(way: str) -> tuple[Any, ...]:
+        return recount(kept, 0.0, way, 0.2, 0.1, page, None)
+
+    began, ended = [], []
+    real = analyse_dips.dip_part
+
+    def hurried(*given: Any, **options: Any) -> Any:
+        began.append(options["unsure"])
+        page.begin()
+        try:
+            return real(*given, **options)
+        except Stopped:
+            ended.append(options["unsure"])
+            raise
+
+    monkeypatch.setattr(analyse_dips, "dip_part", hurried)
+    said = call("hallucinated")
+    assert (began, ended) == (["hallucinated"], ["hallucinated"])
+    assert set(map(str, said)) == {str(gr.skip())}
+    monkeypatch.setattr(analyse_dips, "dip_part", real)
+    assert call("hallucinated")[-1].part.detection.unsure == "hallucinated"
+
+
+def test_promise_asked_for_while_a_recount_was_ended_counts_as_the_page_says(serve: Any) -> None:
+    caller = serve("admin", reading(verdicts="half unsure"))
+    caller.call("read")
+    # The page says “hallucinated”, and what is kept was counted otherwise.
+    said = caller.call("recount", None, 0.0, "hallucinated", 0.3, 0.1)
+    assert "800 units of 160 images" in said
+    assert "≤ 0.30" in said
 
 
 def test_admin_makes_the_calibrated_threshold_the_default_in_two_steps(
@@ -255,6 +296,27 @@ def test_withdrawal_takes_two_steps_and_leaves_a_row(serve: Any, context: AppCon
     caller.call("confirm")
     assert current_threshold(context.engine, MODEL.sha256) is None
     assert len(threshold_history(context.engine, MODEL.sha256)) == 2
+
+
+def test_default_of_one_models_weights_is_none_of_anothers(serve: Any) -> None:
+    caller = serve("admin")
+    caller.call("read")
+    caller.call("ask", None, 0.05)
+    caller.call("confirm")
+    other = serve("admin", reading(model=Weights("scenes", "8" * 64, 160)))
+    said = other.call("read")
+    assert "Threshold 0.000" in said
+    assert "888888888888</code> has no default yet" in said
+    assert "This model has no default" in other.call("ask_withdrawal")
+
+
+def test_question_about_a_default_comes_with_what_another_admin_has_set_since(serve: Any) -> None:
+    first, second = serve("admin"), serve("admin")
+    for caller in (first, second):
+        assert "has no default yet" in caller.call("read")
+    second.call("ask", None, 0.05)
+    second.call("confirm")
+    assert "<b>0.05</b>" in first.call("ask", None, 0.06)
 
 
 def test_slider_starts_at_the_default(serve: Any) -> None:

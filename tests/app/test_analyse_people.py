@@ -1,9 +1,7 @@
-"""What people say among themselves: numbers first, intervals in a second call that anybody can make."""
+"""What people say among themselves: numbers first, then their intervals, which another choice ends."""
 
 import secrets
-from collections.abc import Callable, Iterator
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Iterator
 
 import gradio as gr
 import pytest
@@ -11,15 +9,14 @@ import pytest
 from annotations.analysis.table import Choice
 from annotations.campaigns import create_campaign
 from annotations.images import add_image
-from annotations.invites import invite
 from annotations.items import add_item
-from annotations.sign_in import sign_in
+from annotations.stopping import Stopped
 from annotations.store import NewRating, save_rating
-from app.analysis import reading_of, shown_of
+from app.analysis import Readings, reading_of, shown_of
 from app.analysis_parts import Asked, Part
 from app.context import AppContext, open_context
 from app.pages import analyse_people
-from app.sessions import COOKIE
+from app.pages.analyse_turn import Turn
 from app.settings import Settings
 
 ASKED = Asked(Choice(), "overall", "specs", "kendall_tau_b", "pooled")
@@ -55,45 +52,32 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
 
 
 @pytest.fixture
-def mounted(context: AppContext) -> tuple[Part, Callable[..., Any]]:
-    with gr.Blocks() as blocks:
-        part = analyse_people.build(context)
-    return part, next(fn.fn for fn in blocks.fns.values() if fn.name == "intervals")
+def part(context: AppContext) -> Part:
+    with gr.Blocks():
+        return analyse_people.build(context)
 
 
-def request_of(context: AppContext, role: str | None) -> Any:
-    if role is None:
-        return SimpleNamespace(cookies={})
-    code = invite(context.engine, f"a {role}", role=role)
-    token, _ = sign_in(context.engine, code, client=secrets.token_hex(4))
-    return SimpleNamespace(cookies={COOKIE: token})
-
-
-def test_people_when_shown_have_numbers_at_once_and_intervals_in_the_second_call(context, mounted) -> None:
-    part, intervals = mounted
-    values = part.show(reading_of(*shown_of(context.readings, ASKED)))
+def test_people_when_shown_have_numbers_at_once_and_intervals_later(context, part) -> None:
+    reading = reading_of(*shown_of(context.readings, ASKED))
+    values = part.show(reading)
     assert len(values) == len(part.outputs) == len(part.blank)
-    _, first, wanted, complete = values
+    first = values[1]
     assert "2 people · 40 ratings of 20 captions and battles" in first
     assert "Intervals are on their way" in first
     assert " to 0." not in first
-    request = request_of(context, "adjudicator")
-    second, done = intervals(wanted, complete, request)
+    second = part.later(reading)[1]
     assert "2,000 resamples, seed 0" in second
     assert " to 0." in second
     assert "Ben &lt;b&gt;" in second
-    assert done == wanted
-    # Its own answer calls it once more, which does nothing.
-    assert intervals(wanted, done, request) == (gr.skip(), gr.skip())
-    # What was asked for in between is computed all the same.
-    assert intervals(ASKED, "an earlier choice", request)[1] == ASKED
 
 
-@pytest.mark.parametrize("role", [None, "rater"])
-def test_intervals_when_called_by_somebody_who_may_not_see_them_are_refused(context, mounted, role) -> None:
-    with pytest.raises(gr.Error, match=r"adjudicator or admin|not signed in"):
-        mounted[1](ASKED, None, request_of(context, role))
-
-
-def test_intervals_when_nothing_is_shown_are_none(context, mounted) -> None:
-    assert mounted[1](None, None, request_of(context, "admin")) == (gr.skip(), gr.skip())
+def test_intervals_that_nobody_waits_for_end_and_are_worked_out_for_whoever_comes_next(context, part) -> None:
+    # Ratings read anew, of which nothing is kept.
+    reading = reading_of(*shown_of(Readings(context.engine), ASKED))
+    page = Turn()
+    mine = page.begin()
+    page.begin()
+    with page.kept_to(mine), pytest.raises(Stopped):
+        part.later(reading)
+    with page.kept_to(page.number):
+        assert "2,000 resamples" in part.later(reading)[1]

@@ -156,7 +156,8 @@ def events_named(client: TestClient, *names: str) -> list[dict[str, Any]]:
 def test_analysis_asked_for_directly_is_refused_to_whoever_may_not_see_it(
     caller: TestClient, item: str
 ) -> None:
-    for name in ("ask_analysis", "fill_intervals", "fill_parts", "redraw_points", "score_rest"):
+    names = ("ask_analysis", "fill_intervals", "fill_parts", "fill_later", "redraw_points", "score_rest")
+    for name in names:
         [call, *_] = events_named(caller, name)
         said = said_by(caller, [call])
         assert "process_completed" in said, name

@@ -19,6 +19,17 @@ Rate = Any  # RatePage of conftest.py
 SHA = "d" * 64
 CAPTIONS = 36
 EVIL = "<img src=x onerror=window.pwned=1>"
+# In every frame: whether intervals are on their way, where the plot stands, whether the notes are there.
+WATCH = """() => {
+  const [plot, notes] = ["#analyse-plot", "#analyse-notes"].map((id) => document.querySelector(id));
+  window.seen = [];
+  const look = () => {
+    const top = plot.getBoundingClientRect().top + scrollY;
+    seen.push([Boolean(document.querySelector("#analyse-computing")), top, notes.offsetHeight > 0]);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +51,8 @@ def campaign(rate: Rate) -> Iterator[str]:
             save_rating(
                 rate.engine,
                 NewRating(
-                    item_id=item, rater=rater, answers=answers, verdicts=("supported", "hallucinated"),
+                    item_id=item, rater=rater, answers=answers,
+                    verdicts=("supported", "hallucinated" if number % 4 else "supported"),
                     nonce=secrets.token_hex(8), guideline_version="1", application_version="1",
                 ),
             )  # fmt: skip
@@ -99,9 +111,18 @@ def test_values_come_at_once_and_intervals_and_rank_groups_in_their_places(
     expect(page.locator("#analyse-table .an-metric .an-interval")).to_have_count(2)
     expect(page.locator("#analyse-table tr.an-metric").first.locator(".an-group")).to_have_text("A")
     expect(page.locator("#analyse-table tr.an-ceiling .an-value")).to_have_count(1)
+    expect(page.locator("#analyse-notes")).to_contain_text("18 images are few")
+    page.evaluate(WATCH)
     page.locator("#analyse-refresh").click()
+    page.wait_for_function("seen.some(([computing]) => computing)")
     expect(page.locator("#analyse-groups")).to_be_visible()
     assert abs(page.locator("#analyse-table table").bounding_box()["height"] - height) < 2
+    seen = page.evaluate("seen")
+    tops = [top for _, top, _ in seen]
+    assert max(tops) - min(tops) < 2, "the plot moves under the pointer"
+    assert all(told for _, _, told in seen), (
+        "the notes leave their place while the next ones are on their way"
+    )
 
 
 def test_number_tells_its_n_and_definition_at_the_pointer_and_at_the_keyboard(
@@ -273,6 +294,10 @@ def test_page_on_a_phone_does_not_scroll_sideways_and_a_tap_keeps_the_card(
     for part in ("dips", "lengths", "battles", "people", "next"):
         expect(page.locator(f"#analyse-part-{part} .an-computing")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # Nor does a table in it, with the words above it.
+    assert page.locator(".an-wide:has(.an-tasks)").count() == 1
+    wide = "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert page.locator(".an-wide").evaluate_all(wide) == 0
 
     page.locator("#analyse-plot .scatterlayer .point").first.tap(force=True)
 

@@ -13,7 +13,7 @@ from annotations.campaigns import create_campaign, delete_campaign
 from annotations.items import add_item
 from annotations.scores import save_scores
 from annotations.store import NewRating, save_rating
-from annotations.thresholds import current_threshold
+from annotations.thresholds import current_threshold, threshold_history, withdraw_threshold
 from specs_core.checkpoints import file_sha256
 
 OpenPage = Callable[..., Page]
@@ -113,6 +113,44 @@ def test_an_admin_makes_the_calibrated_threshold_the_default_and_inspect_starts_
     page.locator("#dips-confirm").click()
     expect(page.locator("#dips-history")).to_contain_text("0, withdrawn")
     assert current_threshold(rate.engine, sha256) is None
+
+
+def test_of_two_defaults_set_at_once_the_later_counts_and_both_pages_come_to_tell_of_it(
+    judged: tuple[str, str], rate, open_rate: OpenPage
+) -> None:
+    sha256, campaign = judged
+    pages, admins = [open_rate(), open_rate()], []
+    for page, threshold in zip(pages, ("0.011", "0.022"), strict=True):
+        admins.append(rate.be(page, "admin"))
+        page.goto(f"/?analyse=campaigns%3D{campaign}")
+        page.get_by_role("tab", name="Analyse").click()
+        page.locator("#dips-threshold input[type=number]").fill(threshold)
+        page.locator("#dips-threshold input[type=number]").press("Enter")
+        expect(page.locator("#dips-figures")).to_contain_text(f"Threshold {threshold}")
+        page.locator("#dips-make").click()
+        expect(page.locator("#dips-question")).to_contain_text(f"Make {threshold} the default")
+    before = len(threshold_history(rate.engine, sha256))
+    try:
+        for page in pages:
+            page.locator("#dips-confirm").click()
+        for page, admin in zip(pages, admins, strict=True):
+            expect(page.locator("#dips-history")).to_contain_text(admin)
+            expect(page.locator("#dips-asking")).to_be_hidden()
+
+        history = threshold_history(rate.engine, sha256)
+        assert len(history) == before + 2, "both are kept"
+        assert {row.set_by: row.threshold for row in history[:2]} == dict(
+            zip(admins, (0.011, 0.022), strict=True)
+        )
+        assert current_threshold(rate.engine, sha256) == history[0]
+        earlier = pages[admins.index(history[1].set_by)]
+        earlier.locator("#dips-make").click()
+        # Who asks for the next one reads first what counts by now.
+        expect(earlier.locator("#dips-history .dips-default").first).to_contain_text(history[0].set_by)
+        for page in pages:
+            expect(page.locator(".toast-body.error")).to_have_count(0)
+    finally:
+        withdraw_threshold(rate.engine, sha256, actor=admins[0], application_version="1")
 
 
 def test_an_adjudicator_sees_the_figures_and_no_button(

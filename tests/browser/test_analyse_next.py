@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from annotations.campaigns import delete_campaign, get_campaign
+from annotations.drawing import DRAWN_PRIORITY
 from annotations.engine import reading
 from annotations.schema import items
 from annotations.scores import save_scores
@@ -92,6 +93,31 @@ def test_a_draw_when_an_admin_says_yes_is_written_and_shown_and_a_change_takes_t
     expect(page.locator("#analyse-note")).to_contain_text("one more rating lowers the variance")
 
 
+def test_a_caption_when_drawn_on_analyse_is_the_first_that_a_new_rater_is_handed(
+    study: str, open_rate: Callable[..., Page], rate
+) -> None:
+    campaign = get_campaign(rate.engine, study).name
+    page = open_rate()
+    rate.be(page, "admin")
+    page.goto(address(study))
+    page.get_by_role("tab", name="Analyse").click()
+    choose(page, campaign)
+    # One alone: by the usual order it would be handed out first in one draw of eight.
+    page.locator("#analyse-next-n input").fill("1")
+    page.locator("#analyse-next-ask").click()
+    page.locator("#analyse-next-yes").click()
+    expect(page.locator("#analyse-next-told")).to_contain_text("Drew 1 of 8 captions")
+    with reading(rate.engine) as connection:
+        query = select(items.c.caption).where(
+            items.c.campaign_id == study, items.c.priority == DRAWN_PRIORITY
+        )
+        drawn = connection.scalars(query).one()
+
+    other = open_rate()
+    rate.begin(other, study)
+    expect(other.locator("#rate-caption")).to_have_text(drawn)
+
+
 def test_the_list_when_an_adjudicator_looks_has_nothing_to_draw_with_and_shows_the_largest_gap_first(
     study: str, open_rate: Callable[..., Page], rate
 ) -> None:
@@ -107,5 +133,7 @@ def test_the_list_when_an_adjudicator_looks_has_nothing_to_draw_with_and_shows_t
     expect(page.locator(".an-queue li").first).to_contain_text("% of the list apart")
     expect(page.locator(".an-queue li").last).to_contain_text("nobody disagrees yet")
     # Intervals of people come after their numbers.
-    expect(page.locator("#analyse-people-body")).to_contain_text("resamples, seed 0")
+    people = page.locator("#analyse-people-body")
+    expect(people).to_contain_text("resamples, seed 0")
+    expect(people).not_to_contain_text("on their way")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

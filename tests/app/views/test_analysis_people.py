@@ -37,6 +37,16 @@ def test_numbers_when_shown_are_those_of_the_report_with_n_and_a_definition_at_t
     assert f">{signed(ceiling.value)}</b>" in shown
 
 
+def test_place_of_what_the_intervals_will_say_is_held_before_they_come(report: PeopleReport) -> None:
+    before = people_view(replace(report, n_resamples=0), question="overall", computing=60)
+    after = people_view(report, question="overall")
+    said = re.search(r"95 % intervals: [^<]*seed 0\)\.", after)
+    assert said is not None
+    assert f'<span class="an-twin" aria-hidden="true">{said[0]}</span>' in before
+    assert "Intervals are on their way" in before
+    assert 'an-twin"' not in after
+
+
 def test_every_two_people_when_shown_stand_as_text_and_not_as_colour_alone(report: PeopleReport) -> None:
     shown = people_view(report, question="overall")
     table = re.search(r"<details class=\"an-pairs\" open>.*?</details>", shown, re.DOTALL)

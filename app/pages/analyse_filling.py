@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from app.context import AppContext
 
 _LOG = logging.getLogger("specs_lens")
+_SENT_AGAIN_FOR: Final = 1.0  # seconds
 _QUIET: Final[dict[str, Any]] = {
     "api_visibility": "private",
     "show_progress": "hidden",
@@ -127,6 +129,7 @@ def wire(
                 # early as well, the next one has to know that the part is no longer as it was.
                 own_turn.begin()
                 values[mounted.index(each)] = (None, *_skipped(each, 1))
+        computed: dict[int, float] = {}
         yield tuple(value for each_found in values for value in each_found)
         for place, (each, key) in enumerate(zip(mounted, filled, strict=True)):
             # Nobody waits any more for what an earlier choice had asked for.
@@ -137,8 +140,12 @@ def wire(
                 return
             if not latest.is_at(mine):
                 return
-            # What follows closely takes the place of what came before on its way to the page, so all is sent.
-            values[place] = found
+            values[place], computed[place] = found, time.monotonic()
+            for other, at in computed.items():
+                # What follows closely takes the place of what came before on its way to the page, so that is
+                # sent again; but not for long, because a slider that was moved since would jump back.
+                if computed[place] - at > _SENT_AGAIN_FOR:
+                    values[other] = _skipped(mounted[other], 2)
             yield tuple(value for each_found in values for value in each_found)
 
     def fill_later(shown: Shown | None, latest: Turn, request: gr.Request, *keys: object) -> tuple[Any, ...]:

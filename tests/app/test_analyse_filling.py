@@ -141,3 +141,19 @@ def test_part_whose_own_work_was_ended_is_filled_anew_when_the_first_choice_come
     page.fill("one")
     # The quick part shows what it did; the other one may show what its own work would have replaced.
     assert page.done == ["quick one", "slow one", "slow one"]
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(0.2, "quick one"), (5.0, gr.skip())])
+def test_part_is_sent_again_with_the_next_only_when_that_follows_closely(
+    page: Page, monkeypatch: pytest.MonkeyPatch, seconds: float, again: object
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(analyse_filling.time, "monotonic", lambda: clock[0])
+
+    def work() -> None:
+        clock[0] += seconds
+
+    page.comes = work
+    shown = Shown(QUESTIONS["one"], ())
+    *_, last = page.events["fill_parts"](shown, page.turn, None, None, None, page.own)
+    assert (last[2], last[5]) == (again, "slow one")

@@ -313,7 +313,6 @@ def _from_file(options: argparse.Namespace) -> "ReportTables":
     origin = Origin(
         source=options.file.name,
         choice={f"column of {what}": name for what, name in columns.items() if name},
-        knows_raters=rater is not None,
         knows_blind=False,
     )
     return ReportTables(table, NO_UNITS, NO_BATTLES, origin)

@@ -20,6 +20,11 @@ from annotations.stopping import end_if_over
 MIN_DEFINED: Final = 0.5
 """Share of resamples that must have a value for an interval to be reported."""
 
+MIN_GROUPS: Final = 5
+"""Images below which there is no interval: of two, resamples have three values to tell 95 % from."""
+
+_ROUNDING: Final = 1e-12
+
 # Bounds the memory of one block of draws to some tens of megabytes.
 _CELLS_AT_ONCE: Final = 2_000_000
 
@@ -124,21 +129,23 @@ def percentile_interval(
         otherwise: What is the matter with resamples that have no value, for the note.
 
     Returns:
-        Low, high, and a note. Both ends are NaN, and the note says why, on one image, without resamples,
-        where more than half of the resamples have no value, and where all have the same. The note also counts
-        those without a value where they are fewer.
+        Low, high, and a note. Both ends are NaN, and the note says why, below `MIN_GROUPS` images, without
+        resamples, where more than half of the resamples have no value, and where all have the same but for
+        rounding. The note also counts those without a value where they are fewer.
     """
     if n_groups < 2:
         return math.nan, math.nan, "all items are of one image: no interval over images"
     if len(values) == 0:
         return math.nan, math.nan, "no resamples drawn"
+    if n_groups < MIN_GROUPS:
+        return math.nan, math.nan, f"no interval: {n_groups} images are too few, it takes {MIN_GROUPS}"
     defined = values[~np.isnan(values)]
     note = ""
     if len(defined) < len(values):
         note = f"{len(defined):,} of {len(values):,} resamples have a value; in the others {otherwise}"
     if len(defined) < MIN_DEFINED * len(values):
         return math.nan, math.nan, f"no interval: only {note}"
-    if defined.min() == defined.max():
+    if np.ptp(defined) <= _ROUNDING * np.abs(defined).max():
         # Such as a share of 0: an interval from 0 to 0 would promise that it never happens.
         same = "every resample has the same value, which says nothing of how far off it may be"
         return math.nan, math.nan, f"{note}; no interval: {same}" if note else f"no interval: {same}"

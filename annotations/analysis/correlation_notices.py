@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from annotations.analysis.correlation_rows import MetricRow
 from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS
-from annotations.correlation_levels import FEW_GROUPS, SYSTEM_LEVELS
+from annotations.correlation_levels import FEW_GROUPS, INVERSE_NOTE, SYSTEM_LEVELS
 
 if TYPE_CHECKING:
     from annotations.analysis.correlations import Correlations
@@ -47,6 +47,14 @@ def _data(part: "Correlations") -> list[str]:
             f"{counted.n_images} images are few: intervals by bootstrap over images want {FEW_GROUPS} or "
             f"more."
         )
+    few = [row.chosen for row in part.rows if row.chosen.n_groups < FEW_GROUPS]
+    if part.level in SYSTEM_LEVELS and few:
+        n = max(value.n_groups for value in few)
+        found.append(
+            f"{n} systems are few: a value of the level {part.level} rests on so many "
+            f"{'points' if part.level == 'between_systems' else 'coefficients'}, and its interval takes the "
+            f"systems as given and draws images only."
+        )
     missing = [row for row in part.rows if row.n_missing]
     if missing:
         found.append(
@@ -71,7 +79,8 @@ def _data(part: "Correlations") -> list[str]:
 
 def _without_value(part: "Correlations") -> list[str]:
     found = [
-        f"{metric_name(row.name)} has no {part.coefficient} ({part.level}): {row.chosen.note}."
+        f"{metric_name(row.name)} has no {part.coefficient} ({part.level}): "
+        f"{row.chosen.note.removeprefix(f'{INVERSE_NOTE}; ')}."
         for row in part.rows
         if math.isnan(row.chosen.value)
     ]
@@ -148,10 +157,16 @@ def _sentinels(part: "Correlations") -> list[str]:
     if absent and part.rows:
         found.append(f"There are no scores of the sentinels {', '.join(absent)} to compare with.")
     known = [row for row in part.rows if not math.isnan(row.chosen.value)]
-    best = next((row for row in known if row.sentinel), None)
+    upward = -1 if part.coefficient == "inverse_r_squared" else 1
+    best = max(
+        (row for row in known if row.sentinel), key=lambda row: upward * row.chosen.value, default=None
+    )
     if best is not None:
-        # Rows are sorted, so whoever comes after the best sentinel does not beat it.
-        below = [row for row in known[known.index(best) + 1 :] if not row.sentinel]
+        below = [
+            row
+            for row in known
+            if not row.sentinel and upward * row.chosen.value <= upward * best.chosen.value
+        ]
         if below:
             verb = "is" if len(below) == 1 else "are"
             found.append(

@@ -57,7 +57,8 @@ class Correlations:
         question: The scale that metrics are held against.
         coefficient: What the rows are sorted by, and what the tests compare.
         level: At which.
-        rows: The metrics, the best first; those without a value come last.
+        rows: The metrics, the best first; then those with scores of fewer than half of the rated items, and
+            last those without a value.
         ceiling: What a person reaches against the other people.
         ranking: Tests of every two metrics that are no sentinels; None where there are none.
         no_ranking: Why there are none, in one sentence; otherwise empty.
@@ -288,11 +289,17 @@ def _chosen(found: LevelTable, coefficient: str, level: str) -> LevelValue:
     return LevelValue(nothing, nothing, nothing, 0, 0, 0, 0, "none", TIES[coefficient], (), reason)
 
 
-def _place(row: MetricRow, coefficient: str) -> tuple[bool, float, str]:
+def _has_scored_enough(row: MetricRow) -> bool:
+    return row.n_items >= MIN_SHARE * (row.n_items + row.n_missing)
+
+
+def _place(row: MetricRow, coefficient: str) -> tuple[bool, bool, float, str]:
     value = row.chosen.value
     if math.isnan(value):
-        return True, 0, row.name
-    return False, value if coefficient == "inverse_r_squared" else -value, row.name
+        return True, True, 0, row.name
+    # The value of one that has scored few items is of other items than the values around it.
+    few = not _has_scored_enough(row)
+    return False, few, value if coefficient == "inverse_r_squared" else -value, row.name
 
 
 def _compared(coefficient: str, level: str) -> tuple[Coefficient | None, TestLevel | None]:
@@ -307,9 +314,7 @@ def comparable(rows: Sequence[MetricRow]) -> list[str]:
     return [
         row.name
         for row in rows
-        if not row.sentinel
-        and not math.isnan(row.chosen.value)
-        and row.n_items >= MIN_SHARE * (row.n_items + row.n_missing)
+        if not row.sentinel and not math.isnan(row.chosen.value) and _has_scored_enough(row)
     ]
 
 
@@ -377,6 +382,8 @@ def _ceiling(
         reason = "it comes with the intervals"
     elif coefficient not in MEASURES or level not in ("pooled", "per_image", "per_image_zero"):
         reason = f"it is not defined for {coefficient} at the level {level}"
+    elif not table.knows_raters:
+        reason = "nothing tells the raters apart; it is of people who rated the same items"
     if reason:
         return Ceiling(Statistic(math.nan, 0, math.nan, math.nan, reason), 0)
     items = given.item.tolist()

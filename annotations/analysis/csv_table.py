@@ -151,6 +151,7 @@ def read_csv_table(
         model=None,
         left_out={"items without an answer": n_without} if n_without else {},
         knows_blind=False,
+        knows_raters=bool(rater),
     )
 
 

@@ -77,14 +77,12 @@ class Origin:
         source: In words, for example the name of a file.
         choice: What of it went in, name and value in words; empty for all of it.
         settings: How the scores of the chosen weights were made; None where nothing records it.
-        knows_raters: Whether it is known who rated; otherwise the answers of one item are one answer.
         knows_blind: Whether it is known which ratings were given before the metric was seen.
     """
 
     source: str
     choice: Mapping[str, str] = field(default_factory=dict)
     settings: ScoreSettings | None = None
-    knows_raters: bool = True
     knows_blind: bool = True
 
 

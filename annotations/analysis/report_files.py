@@ -102,7 +102,7 @@ def report_record(report: Report) -> dict[str, Any]:
                 "n_items": len(of),
                 "n_images": len(set(of.images)),
                 "n_systems": len(set(of.systems) - {""}),
-                "n_raters": len(of.raters) if report.origin.knows_raters else None,
+                "n_raters": len(of.raters) if report.table.knows_raters else None,
                 "n_ratings": of.n_ratings,
                 "n_blind": of.n_blind if report.origin.knows_blind else None,
                 "left_out": of.left_out,

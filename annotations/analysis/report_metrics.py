@@ -37,6 +37,7 @@ from annotations.analysis.report_html import (
     term,
     text,
 )
+from annotations.correlation_levels import SYSTEM_LEVELS
 from annotations.level_values import INVERSE_NOTE, LevelValue
 
 _ONE_INTERVAL = (
@@ -59,6 +60,7 @@ def correlation_section(part: Correlations, metric: str, *, everything: bool) ->
     entries = [_entry(row, metric) for row in part.rows]
     ceiling = part.ceiling.statistic
     entries.append(Entry("human ceiling", ceiling.value, ceiling.low, ceiling.high, "ceiling"))
+    of_systems = part.level in SYSTEM_LEVELS
     rows = [
         (
             _named(row),
@@ -66,6 +68,7 @@ def correlation_section(part: Correlations, metric: str, *, everything: bool) ->
             interval(row.chosen.low, row.chosen.high),
             count(row.chosen.n),
             count(row.n_images),
+            *([count(row.chosen.n_groups)] if of_systems else []),
             count(row.n_missing),
             row.cluster,
             row.chosen.note,
@@ -78,14 +81,13 @@ def correlation_section(part: Correlations, metric: str, *, everything: bool) ->
             number(ceiling.value),
             interval(ceiling.low, ceiling.high),
             count(ceiling.n),
-            "",
-            "",
-            "",
-            _joined(plural(part.ceiling.n_raters, "rater"), ceiling.note),
+            *[""] * (4 if of_systems else 3),
+            _joined(plural(part.ceiling.n_raters, "rater") if part.ceiling.n_raters else "", ceiling.note),
         )
     )
     heads = (
         *("metric", chosen, term("interval", f"{part.confidence:.0%}"), term("n"), "images"),
+        *(["systems"] if of_systems else []),
         *("without a score", term("rank group"), "note"),
     )
     figure = forest(entries, name=f"{part.coefficient}, {part.level}")

@@ -34,6 +34,7 @@ from annotations.analysis.report_metrics import (
 )
 from annotations.analysis.report_people import people_section
 from annotations.analysis.score_settings import SETTINGS
+from annotations.correlation_levels import SYSTEM_LEVELS
 
 NOT_RECORDED = "not recorded"
 _ALWAYS = ("dtype", "device")
@@ -100,6 +101,7 @@ def _headline(report: Report) -> Html:
     if part is None or row is None:
         return Html()
     ceiling = part.ceiling.statistic
+    of_systems = f" by {plural(row.chosen.n_groups, 'system')}" if part.level in SYSTEM_LEVELS else ""
     return section(
         "headline",
         f"{metric_name(report.metric)} against people, on {part.question}",
@@ -108,7 +110,7 @@ def _headline(report: Report) -> Html:
             f"{_big(row.chosen.value, f'{part.coefficient}, {part.level}', row.chosen.low, row.chosen.high)}"
             f"{_big(ceiling.value, 'what a person reaches', ceiling.low, ceiling.high)}"
             f"<div><b>{count(row.chosen.n)}</b>"
-            f"<span>items of {text(plural(row.n_images, 'image'))}</span></div></div>"
+            f"<span>items of {text(plural(row.n_images, 'image'))}{of_systems}</span></div></div>"
         ),
         notes([_in_words(row, report)]),
     )
@@ -141,7 +143,7 @@ def _data(report: Report) -> Html:
         ("rated captions", count(len(of))),
         ("images", count(len(set(of.images)))),
         ("systems", count(len(set(of.systems) - {""}))),
-        ("raters", count(len(of.raters)) if report.origin.knows_raters else NOT_RECORDED),
+        ("raters", count(len(of.raters)) if report.table.knows_raters else NOT_RECORDED),
         ("ratings", count(of.n_ratings)),
         ("ratings given before the metric was seen", blind),
     ]

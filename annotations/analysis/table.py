@@ -121,6 +121,7 @@ class AnalysisTable:
         model: The weights that were chosen; None where no rated caption has a score.
         left_out: How many rated items or ratings the choice leaves out, by the reason, in words.
         knows_blind: Whether it is known who had seen the metric; otherwise `n_blind` says nothing.
+        knows_raters: Whether it is known who rated; otherwise the answers on one item are one answer.
     """
 
     items: tuple[str, ...]
@@ -141,6 +142,7 @@ class AnalysisTable:
     model: Weights | None
     left_out: Mapping[str, int]
     knows_blind: bool = True
+    knows_raters: bool = True
 
     def __len__(self) -> int:
         """Return the number of items, N."""

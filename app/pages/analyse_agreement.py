@@ -133,6 +133,6 @@ def _groups_note(found: Correlations) -> str:
     # While they are worked out this text holds its own place.
     alpha = f"{found.ranking.alpha if found.ranking else 1 - found.confidence:.2g}".removeprefix("0")
     return (
-        f"Metrics in one rank group do not differ (paired permutation of images, Holm, α = {alpha}). "
-        f"{interval}"
+        f"Metrics in one rank group are not told apart by these data (paired permutation of images, Holm, "
+        f"α = {alpha}). {interval}"
     )

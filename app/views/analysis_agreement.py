@@ -41,6 +41,7 @@ class AgreementRow:
         low: Lower end of the interval, or NaN.
         high: Upper end, or NaN.
         n: Captions that it rests on.
+        systems: By how many systems, where it is of these; otherwise 0.
         told: What it is, in a few words, for whoever points at it.
         note: Why something is missing, or "".
         group: The letter of its rank group; "" where it has none or is not worked out yet.
@@ -55,6 +56,7 @@ class AgreementRow:
     told: str
     note: str = ""
     group: str = ""
+    systems: int = 0
 
 
 def agreement_rows(found: Correlations) -> tuple[AgreementRow, ...]:
@@ -74,6 +76,7 @@ def agreement_rows(found: Correlations) -> tuple[AgreementRow, ...]:
             told=_told(row, found),
             note=row.chosen.note,
             group=row.cluster,
+            systems=0 if found.level in IMAGE_LEVELS else row.chosen.n_groups,
         )
         for row in sorted(found.rows, key=lambda row: row.sentinel)
     ]
@@ -153,6 +156,7 @@ def _row(row: AgreementRow, axis: Axis, chosen: str, is_complete: bool) -> str:
     group = row.group or ("—" if is_complete else "…")
     if row.kind != "metric":
         group = row.kind
+    systems = f'<br><span class="ra-soft">{plural(row.systems, "system")}</span>' if row.systems else ""
     head = (
         f'<button type="button" class="an-pick" data-metric="{html.escape(row.metric)}" '
         f'aria-pressed="{"true" if row.metric == chosen else "false"}">{shown}</button>'
@@ -164,7 +168,7 @@ def _row(row: AgreementRow, axis: Axis, chosen: str, is_complete: bool) -> str:
         f'<td class="an-n"><b{tip(told)}>{value}</b></td>'
         f'<td class="an-n an-between">{between}</td>'
         f'<td class="an-bar">{interval_bar(row.value, row.low, row.high, axis)}</td>'
-        f'<td class="an-n">{row.n:,}</td><td class="an-group">{html.escape(group)}</td></tr>'
+        f'<td class="an-n">{row.n:,}{systems}</td><td class="an-group">{html.escape(group)}</td></tr>'
     )
 
 

@@ -42,12 +42,12 @@ def _advice(part: LengthPart) -> str:
     advice = f"{short} below {found.boundary:g} tokens, {long} from there on"
     rows = "".join(
         f'<div class="ra-row"><span>{html.escape(f"{short} less {long}, {where}")}</span>'
-        f'<span class="an-fact"><b{tip(_difference(found, one))}>{signed(one.value)}</b> '
+        f'<span class="an-fact"><b{tip(told)}>{signed(one.value)}</b> '
         f'<span class="ra-soft">{interval(one.low, one.high)} · n = {one.n:,}</span></span></div>'
-        for where, one in (
-            (f"below {found.boundary:g} tokens", found.below),
-            (f"from {found.boundary:g} tokens on", found.above),
-            ("the first less the second", found.change),
+        for where, one, told in (
+            (f"below {found.boundary:g} tokens", found.below, _difference(found, found.below)),
+            (f"from {found.boundary:g} tokens on", found.above, _difference(found, found.above)),
+            ("the first less the second", found.change, _change(found)),
         )
     )
     told = DEFINITIONS["advice by length"].text
@@ -92,8 +92,20 @@ def _named(name: str, is_sentinel: bool) -> str:
 
 
 def _difference(found: Recommendation, one: Statistic) -> str:
-    note = f" {one.note[:1].upper()}{one.note[1:]}." if one.note else ""
     return (
         f"{found.coefficient} of {metric_name(found.short_metric)} with people less that of "
-        f"{metric_name(found.long_metric)}, on {one.n:,} captions; interval over images.{note}"
+        f"{metric_name(found.long_metric)}, on {one.n:,} captions; interval over images.{_noted(one)}"
     )
+
+
+def _change(found: Recommendation) -> str:
+    return (
+        f"How much the two differences above differ: above 0, {metric_name(found.short_metric)} does better "
+        f"on short captions than on long ones, compared with {metric_name(found.long_metric)}. It does not "
+        f"say which is better over all. {found.change.n:,} captions; interval over images."
+        f"{_noted(found.change)}"
+    )
+
+
+def _noted(one: Statistic) -> str:
+    return f" {one.note[:1].upper()}{one.note[1:]}." if one.note else ""

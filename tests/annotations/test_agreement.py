@@ -298,21 +298,21 @@ def test_alpha_of_one_image_has_a_value_and_says_why_it_has_no_interval():
 
 
 def test_alpha_counts_the_resamples_that_have_no_value():
-    # Only the third image holds another value; 8 of 27 draws of three do without it.
-    rows = [(item, rater, 1) for item in range(2) for rater in "ab"] + [(2, "a", 1), (2, "b", 2)]
+    # Only the fifth image holds another value; .8 ** 5 of the draws of five do without it.
+    rows = [(item, rater, 1) for item in range(4) for rater in "ab"] + [(4, "a", 1), (4, "b", 2)]
     result = alpha_of(rows, "nominal", groups=[row[0] for row in rows], n_resamples=2000)
     assert not math.isnan(result.low)
     match = re.match(
         r"([\d,]+) of 2,000 resamples have a value; in the others all ratings are eq", result.note
     )
-    assert int(match[1].replace(",", "")) / 2000 == pytest.approx(19 / 27, abs=0.04)
+    assert int(match[1].replace(",", "")) / 2000 == pytest.approx(1 - 0.8**5, abs=0.04)
 
 
 def test_alpha_when_too_few_resamples_have_a_value_gives_no_interval(monkeypatch):
-    # Of two images with one value each, half of the draws hold both; with more images it is never fewer.
-    monkeypatch.setattr("annotations.resampling.MIN_DEFINED", 0.6)
-    rows = [(0, "a", 1), (0, "b", 1), (1, "a", 2), (1, "b", 2)]
-    result = alpha_of(rows, "nominal", groups=[0, 0, 1, 1], n_resamples=2000)
+    # Where one image of five has another value, two thirds of the draws hold both; it is never much fewer.
+    monkeypatch.setattr("annotations.resampling.MIN_DEFINED", 0.8)
+    rows = [(item, rater, 1 + (item == 4)) for item in range(5) for rater in "ab"]
+    result = alpha_of(rows, "nominal", groups=[row[0] for row in rows], n_resamples=2000)
     assert result.value == 1
     assert math.isnan(result.low)
     assert result.note.startswith("no interval: only")

@@ -186,16 +186,17 @@ def test_correlate_of_one_image_has_values_and_says_why_it_has_no_interval():
     assert "one image" in result.kendall_tau_b.note
 
 
-def test_correlate_of_two_images_counts_the_resamples_that_have_no_value():
-    # Drawing the second image twice leaves one constant side; that happens to a quarter of the resamples.
-    result = correlate([1, 2, 3, 3], [1, 3, 2, 4], groups=["a", "a", "b", "b"], n_resamples=400)
+def test_correlate_of_few_images_counts_the_resamples_that_have_no_value():
+    # Without the fifth image one side is constant; that happens to .8 ** 5 of the resamples.
+    result = correlate([1, 1, 1, 1, 2], [1, 3, 2, 4, 5], groups=list("abcde"), n_resamples=400)
     assert not math.isnan(result.spearman_rho.low)
     assert "of 400 resamples have a value" in result.spearman_rho.note
 
 
-def test_correlate_when_most_resamples_have_no_value_gives_no_interval():
-    human, metric = [1.0] * 19 + [2.0], list(range(20))
-    result = correlate(human, metric, groups=[0] * 19 + [1], n_resamples=200).pearson_r
+def test_correlate_when_too_few_resamples_have_a_value_gives_no_interval(monkeypatch):
+    monkeypatch.setattr("annotations.resampling.MIN_DEFINED", 0.8)
+    human, metric = [1.0] * 4 + [2.0], list(range(5))
+    result = correlate(human, metric, groups=list(range(5)), n_resamples=200).pearson_r
     assert not math.isnan(result.value)
     assert math.isnan(result.low)
     assert result.note.startswith("no interval: only")

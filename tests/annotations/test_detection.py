@@ -213,10 +213,10 @@ def test_figure_that_is_not_defined_is_nan_and_says_why(units, name, sentence):
 
 
 def test_resamples_without_a_hallucinated_unit_are_counted():
-    units = [(-0.1 * (image == 0), [H if image == 0 else S], image) for image in range(4)]
+    units = [(-0.1 * (image == 0), [H if image == 0 else S], image) for image in range(6)]
     note = detected(units, n_resamples=1000).recall.note
     assert "of 1,000 resamples have a value; in the others it is not defined" in note
-    assert int(note.split(" of ")[0]) / 1000 == pytest.approx(1 - 0.75**4, abs=0.05)
+    assert int(note.split(" of ")[0]) / 1000 == pytest.approx(1 - (5 / 6) ** 6, abs=0.05)
 
 
 @pytest.mark.parametrize(

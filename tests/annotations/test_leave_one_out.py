@@ -190,14 +190,14 @@ def test_means_that_are_equal_on_paper_tie():
 
 
 def test_ceiling_counts_the_resamples_in_which_no_rater_has_a_value():
-    # Two images with one answer each: half of the draws hold one image only, so all answers are equal.
-    rows = [(item, rater, 1 + item // 4) for item in range(8) for rater in "ab"]
+    # Without the last of five images all answers are equal.
+    rows = [(item, rater, 1 + (item > 15)) for item in range(20) for rater in "ab"]
     result = against_others(rows, "ordinal", groups=[row[0] // 4 for row in rows], n_resamples=401, seed=2)
     note = result.human_ceiling.note
-    assert note.endswith("of 401 resamples have a value; in the others no rater has one"), note
+    assert "of 401 resamples have a value; in the others no rater has one" in note, note
     defined = int(re.search(r"(\d+) of 401", note)[1])
     assert defined == int(re.search(r"(\d+) of 401", result.raters["a"].statistic.note)[1])
-    assert defined / 401 == pytest.approx(0.5, abs=0.1)
+    assert defined / 401 == pytest.approx(1 - 0.8**5, abs=0.1)
 
 
 @each_level
@@ -232,11 +232,11 @@ def test_agreement_in_small_chunks_gives_the_same(level, monkeypatch):
 
 @each_level
 def test_ceiling_of_a_rater_whose_images_are_few_counts_resamples_without_them(level):
-    rows = simulated(8, np.random.default_rng(3), level=level)
-    late = [(item, rater + 10 * (item > 11 and rater == 2), value) for item, rater, value in rows]
-    result = against_others(late, level, n_resamples=300)
-    # Rater 12 stands on two of eight images; a tenth of the resamples miss both.
-    assert "of 300 resamples have a value" in result.raters[12].statistic.note
+    rows = simulated(20, np.random.default_rng(3), level=level)
+    late = [(item, rater + 10 * (item > 29 and rater == 2), value) for item, rater, value in rows]
+    result = against_others(late, level, n_resamples=3000)
+    # Rater 12 stands on five of twenty images; .75 ** 20 = .003 of the resamples miss all five.
+    assert "of 3,000 resamples have a value" in result.raters[12].statistic.note
     assert result.human_ceiling.note == ""
     assert not math.isnan(result.human_ceiling.low)
 

@@ -133,8 +133,8 @@ def test_undefeated_and_winless_systems_are_named_and_finite():
     assert mirrored.systems["x"].strength.note.startswith("lost all of its 2 battles")
 
 
-def test_system_that_won_three_battles_is_not_told_apart_and_one_that_won_sixty_is():
-    few = ranked([("x", "y", "a")] * 3, n_resamples=2000)
+def test_system_that_won_five_battles_is_not_told_apart_and_one_that_won_sixty_is():
+    few = ranked([("x", "y", "a")] * 5, n_resamples=2000)
     many = ranked([("x", "y", "a")] * 60, n_resamples=2000)
     assert [system.cluster for system in few.systems.values()] == [1, 1]
     assert [system.cluster for system in many.systems.values()] == [1, 2]

@@ -11,7 +11,7 @@ from annotations.leave_one_out import leave_one_out
 from annotations.ranking import rank_systems
 
 BATTLES = [
-    *[("x", "y", "a", "1"), ("y", "z", "A", "1"), ("x", "z", "tie", "2"), ("z", "x", "b", "2")],
+    *[("x", "y", "a", "1"), ("y", "z", "A", "5"), ("x", "z", "tie", "2"), ("z", "x", "b", "2")],
     *[("y", "x", "a", "3"), ("z", "y", "a", "3"), ("z", "x", "", "4"), ("x", "y", "a", "4")],
 ]
 
@@ -52,7 +52,7 @@ def test_rank_prints_what_the_function_returns(written, capsys):
         assert row["strength"]["low"] == system.strength.low
         assert (row["wins"], row["cluster"]) == (system.wins, system.cluster)
     assert (record["n_battles"], record["n_ties"], record["n_unanswered"]) == (7, 1, 1)
-    assert (record["n_groups"], record["seed"], record["metrics"]) == (4, 3, {})
+    assert (record["n_groups"], record["seed"], record["metrics"]) == (5, 3, {})
 
 
 def test_rank_without_images_and_resamples_prints_null_for_what_is_not_there(written, capsys):
@@ -73,7 +73,7 @@ def test_rank_holds_metrics_against_the_battles(written, capsys):
     assert main(["rank", path, "--metric", "clip", "--resamples", "20"]) == 0
     text = capsys.readouterr().out
     assert "clip  accuracy  0.5833" in text
-    assert text.startswith("7 battles, 1 ties, 4 images\n")
+    assert text.startswith("7 battles, 1 ties, 5 images\n")
 
 
 def ratings():

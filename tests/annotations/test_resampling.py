@@ -54,3 +54,16 @@ def test_percentile_interval_without_enough_values_says_how_few_there_are():
     low, _, note = percentile_interval(values, 0.95, **WORDS)
     assert math.isnan(low)
     assert "only 10 of 50" in note
+
+
+@pytest.mark.parametrize(("n_images", "has_one"), [(1, False), (2, False), (4, False), (5, True)])
+def test_percentile_interval_of_a_handful_of_images_is_refused(n_images, has_one):
+    low, _, note = percentile_interval(np.arange(50.0), 0.95, n_groups=n_images, otherwise="nothing")
+    assert math.isnan(low) is not has_one
+    assert bool(note) is not has_one
+
+
+def test_percentile_interval_of_values_that_differ_by_rounding_has_no_ends():
+    low, _, note = percentile_interval(np.array([1.0, 1 - 2e-16] * 20), 0.95, **WORDS)
+    assert math.isnan(low)
+    assert "every resample has the same value" in note

@@ -103,7 +103,7 @@ def test_values_come_at_once_and_intervals_and_rank_groups_in_their_places(
 ) -> None:
     page = analyse()
     rows = page.locator("#analyse-table tbody tr")
-    expect(page.locator("#analyse-groups")).to_contain_text("Metrics in one rank group do not differ")
+    expect(page.locator("#analyse-groups")).to_contain_text("Metrics in one rank group are not told apart")
     height = page.locator("#analyse-table table").bounding_box()["height"]
 
     # Two metrics, four sentinels of which one has no scores, and the human ceiling.

@@ -9,6 +9,7 @@ import pytest
 from known_process import METRICS, Metric, Process, without_scores
 
 from annotations.analysis.correlations import correlations
+from annotations.analysis.metric_names import metric_name
 from annotations.analysis.record import as_record
 from annotations.correlation_levels import correlate_levels
 from annotations.errors import InvalidScoresError
@@ -94,6 +95,38 @@ def test_rows_are_sorted_by_the_chosen_coefficient_and_one_without_a_value_comes
     inverse = part_of(table, quick=True, coefficient="inverse_r_squared", level="pooled")
     values = [row.chosen.value for row in inverse.rows[:-1]]
     assert values == sorted(values)
+
+
+def test_a_metric_that_few_items_have_stands_below_those_that_most_have(table):
+    best = part_of(table, quick=True, level="pooled").rows[0].name
+    few = np.flatnonzero(~np.isnan(table.metrics[best]))[100:]
+    part = part_of(without_scores(table, best, few), quick=True, level="pooled")
+    assert part.rows[-1].name != best  # 100 of 160 are most
+    few = np.flatnonzero(~np.isnan(table.metrics[best]))[70:]
+    part = part_of(without_scores(table, best, few), quick=True, level="pooled")
+    assert part.rows[-1].name == best
+    assert not any(metric_name(best) in notice for notice in said(part, "not above it"))
+
+
+@pytest.mark.parametrize(("level", "on"), [("between_systems", "points"), ("per_system", "coefficients")])
+def test_few_systems_are_warned_of_at_their_levels(table, level, on):
+    assert said(
+        part_of(table, level=level), f"4 systems are few: a value of the level {level} rests on so many {on}"
+    )
+    assert not said(part_of(table, level="pooled"), "systems are few")
+
+
+def test_a_ceiling_of_answers_without_names_says_that_nothing_tells_the_raters_apart(table):
+    ceiling = part_of(replace(table, knows_raters=False)).ceiling
+    assert math.isnan(ceiling.statistic.value)
+    assert "nothing tells the raters apart" in ceiling.statistic.note
+
+
+def test_the_reason_of_a_missing_inverse_stands_without_its_definition(table):
+    part = part_of(
+        without_scores(table, "specs", slice(None)), coefficient="inverse_r_squared", level="pooled"
+    )
+    assert said(part, "SPECS has no inverse_r_squared (pooled): needs at least 3 items")
 
 
 def test_clusters_are_those_of_rank_metrics_without_sentinels(table):

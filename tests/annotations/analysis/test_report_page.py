@@ -170,6 +170,16 @@ def test_page_shows_the_values_and_the_n_of_every_metric():
     assert "p after Holm" in said
 
 
+def test_page_at_a_level_of_systems_counts_them_in_the_headline_and_in_the_table():
+    options = replace(QUICK, level="between_systems")
+    shown = Parsed(report_page(made(options=options))).text
+    n = len(set(study().systems))
+    assert f"images by {n} systems" in shown
+    assert f"{n} systems are few" in shown
+    assert " images systems without a score" in shown
+    assert "images systems" not in Parsed(report_page(made())).text
+
+
 def test_page_shows_every_n_of_the_record(page, hostile):
     said = Parsed(page).text
     detection = hostile.dips.detection

@@ -57,6 +57,16 @@ def test_rows_are_metrics_then_sentinels_then_the_ceiling_each_the_best_first(ma
     assert rows[-1].value == found.ceiling.statistic.value
 
 
+def test_rows_at_a_level_of_systems_count_them_beside_the_captions(make_table: TableMaker) -> None:
+    given = make_table(80)
+    of_systems = correlations(given, question="overall", level="between_systems", quick=True)
+    of_captions = correlations(given, question="overall", level="pooled", quick=True)
+
+    n = len(set(given.systems))
+    assert f'<span class="ra-soft">{n} systems</span>' in table(*agreement_rows(of_systems))
+    assert "systems</span>" not in table(*agreement_rows(of_captions))
+
+
 def test_table_before_the_intervals_holds_their_place_and_the_same_axis(make_table: TableMaker) -> None:
     quick = correlations(make_table(80), question="overall", level="pooled", quick=True)
     full = correlations(make_table(80), question="overall", level="pooled", n_resamples=60, n_permutations=60)

@@ -25,6 +25,8 @@ def test_advice_is_told_with_its_numbers_where_both_metrics_have_scores(make_tab
     assert "The data contradict the advice" in shown
     assert "BLEU-4 below 100 tokens, SPECS from there on" in shown
     assert f"n = {part.recommendation.below.n:,}" in shown
+    assert "How much the two differences above differ" in shown
+    assert shown.count("BLEU-4 with people less that of SPECS") == 2
     # Length with length partialled out says nothing.
     assert shown.count("<tr") == 3
 

@@ -61,6 +61,16 @@ def choose(page: Page, campaign: str) -> None:
     expect(page.locator("#analyse-next-list")).to_contain_text(f"8 captions of “{campaign}”: 3 rated")
 
 
+def ask_to_draw(page: Page, rate, study: str, n: int) -> None:
+    """As an admin, ask on Analyse for some captions to be drawn."""
+    rate.be(page, "admin")
+    page.goto(address(study))
+    page.get_by_role("tab", name="Analyse").click()
+    choose(page, get_campaign(rate.engine, study).name)
+    page.locator("#analyse-next-n input").fill(str(n))
+    page.locator("#analyse-next-ask").click()
+
+
 def weights(rate, campaign: str) -> list[float]:
     with reading(rate.engine) as connection:
         query = select(items.c.weight).where(items.c.campaign_id == campaign)
@@ -72,15 +82,9 @@ def test_a_draw_when_an_admin_says_yes_is_written_and_shown_and_a_change_takes_t
 ) -> None:
     campaign = get_campaign(rate.engine, study).name
     page = open_rate()
-    rate.be(page, "admin")
-    page.goto(address(study))
-    page.get_by_role("tab", name="Analyse").click()
-    choose(page, campaign)
-    number = page.locator("#analyse-next-n input")
-    number.fill("3")
-    page.locator("#analyse-next-ask").click()
+    ask_to_draw(page, rate, study, 3)
     expect(page.locator("#analyse-next-sure")).to_contain_text(f"Draw 3 captions of “{campaign}” by lot")
-    number.fill("8")
+    page.locator("#analyse-next-n input").fill("8")
     expect(page.locator("#analyse-next-yes")).to_be_hidden()
     assert weights(rate, study) == [1.0] * 8
     page.locator("#analyse-next-ask").click()
@@ -96,15 +100,9 @@ def test_a_draw_when_an_admin_says_yes_is_written_and_shown_and_a_change_takes_t
 def test_a_caption_when_drawn_on_analyse_is_the_first_that_a_new_rater_is_handed(
     study: str, open_rate: Callable[..., Page], rate
 ) -> None:
-    campaign = get_campaign(rate.engine, study).name
     page = open_rate()
-    rate.be(page, "admin")
-    page.goto(address(study))
-    page.get_by_role("tab", name="Analyse").click()
-    choose(page, campaign)
     # One alone: by the usual order it would be handed out first in one draw of eight.
-    page.locator("#analyse-next-n input").fill("1")
-    page.locator("#analyse-next-ask").click()
+    ask_to_draw(page, rate, study, 1)
     page.locator("#analyse-next-yes").click()
     expect(page.locator("#analyse-next-told")).to_contain_text("Drew 1 of 8 captions")
     with reading(rate.engine) as connection:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from annotations.correlation_levels import correlate_levels
+from annotations.correlation_levels import LevelTable, correlate_metrics
 from annotations.errors import InvalidScoresError
+from annotations.known_systems import correlate_known_systems
 from annotations.length_effects import (
     BOUNDARY,
     length_buckets,
@@ -23,7 +24,7 @@ from annotations.length_effects import (
 from annotations.metric_ranking import rank_metrics
 from annotations.permutation import Swap, TestLevel
 from annotations.resampled import Coefficient
-from annotations.resampling import Floats, numbered
+from annotations.resampling import Counts, Floats, numbered
 from annotations.williams import williams_test
 
 LEVELS: Final = {
@@ -45,15 +46,15 @@ class Scores:
         human: (N,) NaN where missing.
         metrics: By name, (N,) scores; NaN where missing.
         groups: (N,) the image of each item.
-        systems: (N,) what wrote each caption, or None.
+        systems: (N,) what wrote each caption, "" where nobody knows; or None.
         lengths: (N,) of the captions in tokens, or None.
         n_rows: Rows of the table before rows of one item were averaged.
     """
 
     human: Floats
     metrics: Mapping[str, Floats]
-    groups: Sequence[Hashable]
-    systems: Sequence[Hashable] | None
+    groups: Sequence[str]
+    systems: Sequence[str] | None
     lengths: Floats | None
     n_rows: int
 
@@ -97,7 +98,7 @@ def average_items(scores: Scores, items: Sequence[Hashable]) -> Scores:
         items: (N,) the item of each row.
 
     Returns:
-        A row an item, in the order in which items first come.
+        A row an item, in the order in which items first come. Its system is the one that any row names.
 
     Raises:
         InvalidScoresError: If the rows of an item differ in image or system.
@@ -107,9 +108,9 @@ def average_items(scores: Scores, items: Sequence[Hashable]) -> Scores:
     rows_of = np.split(order, np.cumsum(np.bincount(number, minlength=len(names)))[:-1])
     for labels, what in ((scores.groups, "image"), (scores.systems, "system")):
         for name, rows in zip(names, rows_of, strict=True):
-            found = {labels[int(row)] for row in rows} if labels is not None else set()
+            found = set() if labels is None else _named(labels, rows)
             if len(found) > 1:
-                one, other = sorted(map(str, found))[:2]
+                one, other = sorted(found)[:2]
                 raise InvalidScoresError(
                     f"item {name!r} stands under the {what}s {one!r} and {other!r}; give each its own name"
                 )
@@ -123,9 +124,15 @@ def average_items(scores: Scores, items: Sequence[Hashable]) -> Scores:
         human=means(scores.human),
         metrics={name: means(values) for name, values in scores.metrics.items()},
         groups=[scores.groups[row] for row in first],
-        systems=None if scores.systems is None else [scores.systems[row] for row in first],
+        systems=None
+        if scores.systems is None
+        else ["".join(_named(scores.systems, rows)) for rows in rows_of],
         lengths=None if scores.lengths is None else means(scores.lengths),
     )
+
+
+def _named(labels: Sequence[str], rows: Counts) -> set[str]:
+    return {labels[row] for row in rows.tolist()} - {""}
 
 
 def _mean(values: Floats) -> float:
@@ -154,17 +161,18 @@ def correlation_report(scores: Scores, options: Options) -> dict[str, Any]:
         "confidence": options.confidence,
         "seed": options.seed,
     }
-    metrics = {}
-    for name, values in scores.metrics.items():
-        table = correlate_levels(scores.human, values, groups=scores.groups, systems=scores.systems, **drawn)
-        metrics[name] = {
+    metrics = {
+        name: {
             "n_items": table.n_items,
             "n_missing": table.n_missing,
             "n_images": table.n_images,
             "n_systems": table.n_systems,
-            "warnings": table.warnings,
+            "n_without_system": (without := _without_system(scores, name)),
+            "warnings": (*table.warnings, *_told(table, without)),
             **table.values,
         }
+        for name, table in _tables(scores, drawn).items()
+    }
     report: dict[str, Any] = {
         "n_rows": scores.n_rows,
         "n_items": len(scores.human),
@@ -179,6 +187,33 @@ def correlation_report(scores: Scores, options: Options) -> dict[str, Any]:
         raise InvalidScoresError("figures by length need the lengths of the captions; name their column")
     report["levels"] = LEVELS
     return report
+
+
+def _tables(scores: Scores, drawn: dict[str, Any]) -> dict[str, LevelTable]:
+    if scores.systems is None:
+        return correlate_metrics(scores.human, scores.metrics, groups=scores.groups, **drawn)
+    return correlate_known_systems(
+        scores.human, scores.metrics, groups=scores.groups, systems=scores.systems, **drawn
+    )
+
+
+def _without_system(scores: Scores, name: str) -> int:
+    """Count the items with both scores whose system nobody knows."""
+    if scores.systems is None:
+        return 0
+    unknown = np.array([system == "" for system in scores.systems], dtype=bool)
+    return int((unknown & ~np.isnan(scores.human) & ~np.isnan(scores.metrics[name])).sum())
+
+
+def _told(table: LevelTable, n_without_system: int) -> list[str]:
+    """Say of a metric what its levels do not."""
+    found = []
+    if n_without_system:
+        found.append(
+            f"{n_without_system:,} of {table.n_items:,} items do not name the system that wrote them; they "
+            f"are left out of the values per system and between systems"
+        )
+    return found
 
 
 def _tests(scores: Scores, options: Options) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--group", required=True, metavar="COLUMN", help="the image of each row")
     parser.add_argument("--item", metavar="COLUMN", help="rows of one item are averaged")
-    parser.add_argument("--system", metavar="COLUMN", help="what wrote each caption")
+    parser.add_argument("--system", metavar="COLUMN", help="what wrote each caption; it may be empty")
     parser.add_argument("--length", metavar="COLUMN", help="of the captions, in tokens")
     parser.add_argument(
         "--edges", metavar="N,N,...", help="where length buckets meet (default: the quartiles)"
@@ -126,7 +126,7 @@ def _read(options: argparse.Namespace) -> "Scores":
         human=np.array(columns.numbers(options.human)),
         metrics={name: np.array(columns.numbers(name)) for name in options.metric},
         groups=columns.texts(options.group),
-        systems=columns.texts(options.system) if options.system else None,
+        systems=columns.texts(options.system, may_be_empty=True) if options.system else None,
         lengths=np.array(columns.numbers(options.length)) if options.length else None,
         n_rows=len(columns.lines),
     )

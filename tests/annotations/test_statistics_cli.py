@@ -60,6 +60,48 @@ def test_correlate_prints_what_the_function_returns(written, capsys):
     assert "length" not in report
 
 
+def test_correlate_keeps_rows_without_a_system_and_leaves_them_out_of_the_levels_of_systems(written, capsys):
+    rows = [(*row[:2], "" if n % 16 == 5 else row[2], *row[3:]) for n, row in enumerate(table())]
+    arguments = [written(rows), *COLUMNS, "--system", "system", "--resamples", "60"]
+    found = printed([*arguments, "--json"], capsys)["metrics"]["clip"]
+    known = [row for row in rows if row[2]]
+    assert len(known) == 75
+
+    def expected(rows, systems):
+        _, images, names, human, clip, _, _ = zip(*rows, strict=True)
+        names = names if systems else None
+        return correlate_levels(human, clip, groups=images, systems=names, n_resamples=60).values
+
+    for name, levels in expected(rows, False).items():
+        of_systems = {
+            level: value for level, value in expected(known, True)[name].items() if "system" in level
+        }
+        assert found[name] == without_nan({**levels, **of_systems})
+    assert (found["n_items"], found["n_systems"], found["n_without_system"]) == (80, 4, 5)
+    told = "5 of 80 items do not name the system that wrote them; they are left out of the values per system"
+    assert any(told in warning for warning in found["warnings"])
+    assert main(["correlate", *arguments]) == 0
+    assert f"note: {told}" in capsys.readouterr().out
+
+
+def test_correlate_where_no_row_names_a_system_has_the_levels_over_images(written, capsys):
+    rows = [(*row[:2], "", *row[3:]) for row in table()]
+    arguments = [written(rows), *COLUMNS, "--system", "system", "--resamples", "0", "--json"]
+    found = printed(arguments, capsys)["metrics"]["clip"]
+    assert set(found["pearson_r"]) == {"pooled", "per_image", "per_image_zero"}
+    assert (found["n_systems"], found["n_without_system"]) == (0, 80)
+
+
+def test_correlate_takes_the_system_of_an_item_from_any_of_its_rows(written, capsys):
+    rows = [(f"i{n // 2}", f"p{n // 8}", f"s{n // 2 % 4}" if n % 2 else "", *row[3:])
+            for n, row in enumerate(table())]  # fmt: skip
+    arguments = [*COLUMNS, "--item", "item", "--system", "system", "--resamples", "0"]
+    found = printed([written(rows), *arguments, "--json"], capsys)["metrics"]["clip"]
+    assert (found["n_items"], found["n_systems"], found["n_without_system"]) == (40, 4, 0)
+    assert main(["correlate", written([*rows, ("i0", "p0", "s1", 3, 0, 0, 9)]), *arguments]) == 2
+    assert "item 'i0' stands under the systems 's0' and 's1'" in capsys.readouterr().err
+
+
 def test_correlate_averages_the_rows_of_an_item(written, capsys):
     rows = [
         ("x", "p", "s", 1, 0.5, 1, 9), ("y", "p", "s", 3, 0.2, 1, 9), ("x", "p", "s", 2, 0.5, 1, 9),

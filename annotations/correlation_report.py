@@ -213,6 +213,12 @@ def _told(table: LevelTable, n_without_system: int) -> list[str]:
             f"{n_without_system:,} of {table.n_items:,} items do not name the system that wrote them; they "
             f"are left out of the values per system and between systems"
         )
+    pearson = table.values["pearson_r"]["pooled"].value
+    if pearson < 0:
+        found.append(
+            f"inverse_r_squared does not tell the sign: pearson_r is {pearson:.4f}, below 0, which goes "
+            f"against people however small inverse_r_squared is"
+        )
     return found
 
 

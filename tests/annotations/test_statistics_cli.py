@@ -60,6 +60,17 @@ def test_correlate_prints_what_the_function_returns(written, capsys):
     assert "length" not in report
 
 
+def test_correlate_says_where_a_square_hides_that_a_metric_goes_against_people(written, capsys):
+    rows = [(*row[:4], -row[4], *row[5:]) for row in table()]
+    arguments = [written(rows), *COLUMNS, "--metric", "specs", "--resamples", "0", "--permutations", "9"]
+    found = printed([*arguments, "--json"], capsys)["metrics"]
+    assert found["clip"]["pearson_r"]["pooled"]["value"] < 0 < found["specs"]["pearson_r"]["pooled"]["value"]
+    told = "inverse_r_squared does not tell the sign: pearson_r is -0."
+    assert [told in " ".join(found[name]["warnings"]) for name in ("clip", "specs")] == [True, False]
+    assert main(["correlate", *arguments]) == 0
+    assert capsys.readouterr().out.count(f"note: {told}") == 1
+
+
 def test_correlate_keeps_rows_without_a_system_and_leaves_them_out_of_the_levels_of_systems(written, capsys):
     rows = [(*row[:2], "" if n % 16 == 5 else row[2], *row[3:]) for n, row in enumerate(table())]
     arguments = [written(rows), *COLUMNS, "--system", "system", "--resamples", "60"]

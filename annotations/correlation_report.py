@@ -25,7 +25,7 @@ from annotations.metric_ranking import rank_metrics
 from annotations.permutation import Swap, TestLevel
 from annotations.resampled import Coefficient
 from annotations.resampling import Counts, Floats, numbered
-from annotations.williams import williams_test
+from annotations.williams import why_unsuited, williams_test
 
 LEVELS: Final = {
     "pooled": "over all items together",
@@ -151,7 +151,7 @@ def correlation_report(scores: Scores, options: Options) -> dict[str, Any]:
     Returns:
         Plain data; NaN where there is nothing to compute. "metrics" holds, for each, its counts and warnings
         and each coefficient by level; "tests" (with two metrics or more) and "length" (with lengths) hold the
-        rest.
+        rest. Where Williams' test holds for no two metrics, "williams" is empty and "no_williams" says why.
 
     Raises:
         InvalidScoresError: If the table or the options will not do.
@@ -234,7 +234,28 @@ def _tests(scores: Scores, options: Options) -> dict[str, Any]:
         n_permutations=options.n_permutations,
         seed=options.seed,
     )
-    williams = [
+    williams, no_williams = _williams(scores, options)
+    comparisons = [
+        {
+            "first": pair.first,
+            "second": pair.second,
+            **_fields(pair.test),
+            "adjusted_p": pair.adjusted_p,
+        }
+        for pair in ranking.comparisons
+    ]
+    return {**_fields(ranking), "comparisons": comparisons, "williams": williams, "no_williams": no_williams}
+
+
+def _williams(scores: Scores, options: Options) -> tuple[list[dict[str, Any]], str]:
+    """Test every two metrics, or say once why no test holds."""
+    common = ~np.isnan([scores.human, *scores.metrics.values()]).any(axis=0)
+    images = {scores.groups[row] for row in np.flatnonzero(common).tolist()}
+    # Every two metrics have these items in common: where some share an image here, they do there.
+    reason = why_unsuited(options.coefficient, options.level, n_items=int(common.sum()), n_images=len(images))
+    if reason:
+        return [], reason
+    tests = [
         {
             "first": one,
             "second": other,
@@ -251,16 +272,10 @@ def _tests(scores: Scores, options: Options) -> dict[str, Any]:
         }
         for one, other in combinations(scores.metrics, 2)
     ]
-    comparisons = [
-        {
-            "first": pair.first,
-            "second": pair.second,
-            **_fields(pair.test),
-            "adjusted_p": pair.adjusted_p,
-        }
-        for pair in ranking.comparisons
-    ]
-    return {**_fields(ranking), "comparisons": comparisons, "williams": williams}
+    refusals = {test["refused"] for test in tests}
+    if len(refusals) == 1 and "" not in refusals:
+        return [], refusals.pop()
+    return tests, ""
 
 
 def _length(scores: Scores, options: Options, drawn: dict[str, Any]) -> dict[str, Any]:

@@ -196,6 +196,8 @@ def _test_lines(tests: dict[str, Any]) -> list[str]:
         f"{' (stopped early)' if pair['stopped_early'] else ''}  {pair['note']}"
         for pair in tests["comparisons"]
     ]
+    if tests["no_williams"]:
+        lines.append(f"  {tests['no_williams']}")
     for test in tests["williams"]:
         said = test["refused"] or f"t = {_number(test['t'])}, p = {_number(test['p'])}, n = {test['n']:,}"
         lines.append(f"  Williams, {test['first']} - {test['second']}: {said}")

@@ -134,12 +134,60 @@ def test_correlate_of_several_metrics_and_lengths_prints_tests_buckets_and_the_a
     assert set(tests["clusters"]) == {"clip", "specs"}
     assert 0 < tests["comparisons"][0]["p"] <= tests["comparisons"][0]["adjusted_p"] <= 1
     assert "Besag and Clifford" in tests["stopping_rule"]
-    assert "holds for one pooled pearson_r" in tests["williams"][0]["refused"]
+    assert (tests["williams"], tests["no_williams"]) == (
+        [],
+        "Williams' test holds for one pooled pearson_r, not for kendall_tau_b at level pooled",
+    )
     length = report["length"]
     assert [bucket["high"] for bucket in length["buckets"]] == [40, 70, None]
     assert set(length["partial"]["specs"]) == {"pearson_r", "spearman_rho"}
     assert length["recommendation"]["boundary"] == 60
     assert length["recommendation"]["verdict"] in ("borne out", "contradicted", "undecided")
+
+
+@pytest.mark.parametrize(
+    ("test", "images", "sentence"),
+    [
+        ("kendall_tau_b", 80, "Williams' test holds for one pooled pearson_r, not for kendall_tau_b"),
+        ("pearson_r", 20, "Williams' test wants independent items, and 65 items share 20 images: use the"),
+        ("pearson_r", 80, ""),
+    ],
+)
+def test_correlate_gives_williams_test_where_it_holds_and_says_once_why_not(
+    written, capsys, test, images, sentence
+):
+    # The metrics have scored 80, 75, 70 and 65 items, so two have not always as many in common.
+    rows = []
+    for n, row in enumerate(table()):
+        scores = ("" if n < 5 * at else row[4] + at * row[5] for at in range(4))
+        rows.append((f"i{n}", f"p{n % images}", row[3], *scores))
+    path = written(rows, heading="item,image,human,m0,m1,m2,m3")
+    metrics = [word for at in range(4) for word in ("--metric", f"m{at}")]
+    arguments = [path, "--human", "human", *metrics, "--group", "image", "--test", test]
+    arguments += ["--resamples", "0", "--permutations", "9"]
+    found = printed([*arguments, "--json"], capsys)["tests"]
+    assert main(["correlate", *arguments]) == 0
+    text = capsys.readouterr().out
+    assert sentence in found["no_williams"]
+    assert bool(sentence) == bool(found["no_williams"])
+    if sentence:
+        assert found["williams"] == []
+        assert text.count("Williams") == 1
+        assert f"  {sentence}" in text
+    else:
+        assert [pair["n"] for pair in found["williams"]] == [75, 70, 65, 70, 65, 65]
+        assert text.count("  Williams, m") == 6
+
+
+def test_correlate_says_williams_refusal_of_one_metric_beside_the_tests_of_the_others(written, capsys):
+    rows = [(f"i{n}", f"p{n}", *row[2:5], 1, 2 * row[4]) for n, row in enumerate(table())]
+    arguments = [written(rows), *COLUMNS, "--metric", "specs", "--metric", "tokens", "--test", "pearson_r"]
+    found = printed([*arguments, "--resamples", "0", "--permutations", "9", "--json"], capsys)["tests"]
+    assert [pair["refused"] for pair in found["williams"]] == [
+        "all metric scores are equal",
+        "the two metrics are the same but for scale",
+        "all metric scores are equal",
+    ]
 
 
 def test_correlate_without_json_prints_a_table_with_every_coefficient_its_n_and_interval(written, capsys):

@@ -17,10 +17,14 @@ from annotations.errors import InvalidScoresError
 from annotations.known_systems import correlate_known_systems
 from annotations.length_effects import (
     BOUNDARY,
+    Bucket,
+    LengthValue,
+    Recommendation,
     length_buckets,
     partial_correlations,
     weigh_recommendation,
 )
+from annotations.level_values import too_few
 from annotations.metric_ranking import rank_metrics
 from annotations.permutation import Swap, TestLevel
 from annotations.resampled import Coefficient
@@ -303,7 +307,27 @@ def _length(scores: Scores, options: Options, drawn: dict[str, Any]) -> dict[str
             coefficient=options.coefficient,
             **shared,
         )
+    found["warnings"] = _few_by_length(**found)
     return found
+
+
+def _few_by_length(
+    buckets: Sequence[Bucket],
+    partial: Mapping[str, Mapping[str, LengthValue]],
+    recommendation: Recommendation | None = None,
+) -> list[str]:
+    """Name what of the figures by length rests on few images; where there are none nothing has a value."""
+    rests_on = {}
+    for bucket in buckets:
+        end = f"below {bucket.high:g}" if bucket.high < math.inf else "on"
+        rests_on[f"from {bucket.low:g} tokens {end}"] = bucket.n_groups
+    for name, values in partial.items():
+        rests_on[f"with length partialled out, {name}"] = values["pearson_r"].n_groups
+    if recommendation is not None:
+        at = f"{recommendation.boundary:g} tokens"
+        rests_on[f"the advice, below {at}"] = recommendation.below.n_groups
+        rests_on[f"the advice, from {at} on"] = recommendation.above.n_groups
+    return [f"{place}: {few}" for place, n in rests_on.items() if n and (few := too_few(n))]
 
 
 def _fields(record: Any) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def _test_lines(tests: dict[str, Any]) -> list[str]:
 
 
 def _length_lines(length: dict[str, Any]) -> list[str]:
-    lines = ["by length in tokens"]
+    lines = ["by length in tokens", *(f"  note: {warning}" for warning in length["warnings"])]
     for bucket in length["buckets"]:
         high = "up" if bucket["high"] is None else f"below {bucket['high']:g}"
         lines.append(f"  {bucket['low']:g} {high}: {bucket['n']:,} items, {bucket['n_groups']:,} images")
@@ -222,9 +222,10 @@ def _length_lines(length: dict[str, Any]) -> list[str]:
     ]
     advice = length.get("recommendation")
     if advice:
+        why = ", because no resamples were drawn (--resamples)" if advice["verdict"] == "not weighed" else ""
         lines += [
             f"{advice['short_metric']} below {advice['boundary']:g} tokens and {advice['long_metric']} from "
-            f"there on: {advice['verdict']}",
+            f"there on: {advice['verdict']}{why}",
             f"    difference below  {_figure(advice['below'])}",
             f"    difference above  {_figure(advice['above'])}",
             f"    change            {_figure(advice['change'])}",

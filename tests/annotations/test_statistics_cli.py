@@ -190,6 +190,57 @@ def test_correlate_says_williams_refusal_of_one_metric_beside_the_tests_of_the_o
     ]
 
 
+def test_correlate_warns_of_figures_by_length_over_few_images(written, capsys):
+    # 40 images with one caption each; 12 captions below 40 tokens, none above 500.
+    rows = [(f"i{n}", f"p{n}", *row[2:6], 20 if n < 12 else 80) for n, row in enumerate(table(44))]
+    rows = [(*row[:3], "" if n < 4 else row[3], *row[4:]) for n, row in enumerate(rows)]
+    arguments = [
+        written(rows), *COLUMNS, "--metric", "specs", "--length", "tokens", "--edges", "40,500",
+        "--short", "clip", "--long", "specs", "--resamples", "50", "--permutations", "9",
+    ]  # fmt: skip
+    length = printed([*arguments, "--json"], capsys)["length"]
+    few = "8 images are few: intervals by bootstrap over images want 30 or more"
+    assert length["warnings"] == [f"from 0 tokens below 40: {few}", f"the advice, below 60 tokens: {few}"]
+    assert [bucket["n_groups"] for bucket in length["buckets"]] == [8, 32, 0]
+    assert main(["correlate", *arguments]) == 0
+    text = capsys.readouterr().out
+    assert [line for line in text.splitlines() if "are few" in line] == [
+        f"  note: {warning}" for warning in length["warnings"]
+    ]
+    half = [(*row[:2], *row[2:6], 80) for row in rows[20:]]
+    arguments[0] = written(half)
+    assert printed([*arguments, "--json"], capsys)["length"]["warnings"] == [
+        f"{place}: 24 images are few: intervals by bootstrap over images want 30 or more"
+        for place in (
+            "from 40 tokens below 500", "with length partialled out, clip",
+            "with length partialled out, specs", "the advice, from 60 tokens on",
+        )
+    ]  # fmt: skip
+
+
+def test_correlate_prints_images_and_policy_of_figures_by_length_and_why_no_advice_is_weighed(
+    written, capsys
+):
+    arguments = [
+        written(table(118)), *COLUMNS, "--metric", "specs", "--length", "tokens",
+        "--short", "clip", "--long", "specs", "--resamples", "0", "--permutations", "9",
+    ]  # fmt: skip
+    length = printed([*arguments, "--json"], capsys)["length"]
+    advice = length["recommendation"]
+    figures = [advice["below"], advice["above"], advice["change"]]
+    figures += [value for of in length["partial"].values() for value in of.values()]
+    for bucket in length["buckets"]:
+        figures += [value for of in bucket["coefficients"].values() for value in of.values()]
+    assert len(figures) == 3 + 4 + 4 * 6
+    assert all(figure["policy"] == "none" and 0 < figure["n_groups"] <= 30 for figure in figures)
+    assert (advice["change"]["n"], advice["change"]["n_groups"]) == (118, 30)
+    assert advice["verdict"] == "not weighed"
+    assert main(["correlate", *arguments]) == 0
+    text = capsys.readouterr().out
+    assert "from there on: not weighed, because no resamples were drawn (--resamples)" in text
+    assert "n=118 in 30  no resamples drawn" in text
+
+
 def test_correlate_without_json_prints_a_table_with_every_coefficient_its_n_and_interval(written, capsys):
     arguments = [written(table()), *COLUMNS, "--metric", "specs", "--length", "tokens", "--system", "system"]
     assert main(["correlate", *arguments, "--resamples", "50", "--permutations", "50"]) == 0

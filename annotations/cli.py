@@ -1,6 +1,7 @@
 """The ``specs-ratings`` command: captions in, ratings out, backups, people, and statistics."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,8 @@ from annotations import (
 from annotations.errors import AnnotationError
 from annotations.file_errors import file_sentence
 
+CLOSED_PIPE = 141
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -26,13 +29,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after the command's name; those of the process when None.
 
     Returns:
-        The exit code: 0, or 2 after an error, which is told in one line on the standard error stream.
+        The exit code: 0, 2 after an error, which is told in one line on the standard error stream, or 141
+        where the reader of the output has gone.
     """
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()  # here rather than at exit, where a closed pipe could no longer be caught
+        return code
     except AnnotationError as error:
         problem = str(error)
+    except BrokenPipeError:
+        # Whoever read the output has left (`specs-ratings export | head`), which is no error, as in `specs`.
+        # Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
     except OSError as error:
         problem = file_sentence(error)
     print(f"specs-ratings: {problem}", file=sys.stderr)

@@ -12,19 +12,24 @@ from typing import Any, Final
 
 import numpy as np
 
-from annotations.correlation_levels import correlate_levels
+from annotations.correlation_levels import LevelTable, correlate_metrics
 from annotations.errors import InvalidScoresError
+from annotations.known_systems import correlate_known_systems
 from annotations.length_effects import (
     BOUNDARY,
+    Bucket,
+    LengthValue,
+    Recommendation,
     length_buckets,
     partial_correlations,
     weigh_recommendation,
 )
+from annotations.level_values import too_few
 from annotations.metric_ranking import rank_metrics
 from annotations.permutation import Swap, TestLevel
 from annotations.resampled import Coefficient
-from annotations.resampling import Floats, numbered
-from annotations.williams import williams_test
+from annotations.resampling import Counts, Floats, numbered
+from annotations.williams import why_unsuited, williams_test
 
 LEVELS: Final = {
     "pooled": "over all items together",
@@ -45,15 +50,15 @@ class Scores:
         human: (N,) NaN where missing.
         metrics: By name, (N,) scores; NaN where missing.
         groups: (N,) the image of each item.
-        systems: (N,) what wrote each caption, or None.
+        systems: (N,) what wrote each caption, "" where nobody knows; or None.
         lengths: (N,) of the captions in tokens, or None.
         n_rows: Rows of the table before rows of one item were averaged.
     """
 
     human: Floats
     metrics: Mapping[str, Floats]
-    groups: Sequence[Hashable]
-    systems: Sequence[Hashable] | None
+    groups: Sequence[str]
+    systems: Sequence[str] | None
     lengths: Floats | None
     n_rows: int
 
@@ -97,7 +102,7 @@ def average_items(scores: Scores, items: Sequence[Hashable]) -> Scores:
         items: (N,) the item of each row.
 
     Returns:
-        A row an item, in the order in which items first come.
+        A row an item, in the order in which items first come. Its system is the one that any row names.
 
     Raises:
         InvalidScoresError: If the rows of an item differ in image or system.
@@ -107,9 +112,9 @@ def average_items(scores: Scores, items: Sequence[Hashable]) -> Scores:
     rows_of = np.split(order, np.cumsum(np.bincount(number, minlength=len(names)))[:-1])
     for labels, what in ((scores.groups, "image"), (scores.systems, "system")):
         for name, rows in zip(names, rows_of, strict=True):
-            found = {labels[int(row)] for row in rows} if labels is not None else set()
+            found = set() if labels is None else _named(labels, rows)
             if len(found) > 1:
-                one, other = sorted(map(str, found))[:2]
+                one, other = sorted(found)[:2]
                 raise InvalidScoresError(
                     f"item {name!r} stands under the {what}s {one!r} and {other!r}; give each its own name"
                 )
@@ -123,9 +128,15 @@ def average_items(scores: Scores, items: Sequence[Hashable]) -> Scores:
         human=means(scores.human),
         metrics={name: means(values) for name, values in scores.metrics.items()},
         groups=[scores.groups[row] for row in first],
-        systems=None if scores.systems is None else [scores.systems[row] for row in first],
+        systems=None
+        if scores.systems is None
+        else ["".join(_named(scores.systems, rows)) for rows in rows_of],
         lengths=None if scores.lengths is None else means(scores.lengths),
     )
+
+
+def _named(labels: Sequence[str], rows: Counts) -> set[str]:
+    return {labels[row] for row in rows.tolist()} - {""}
 
 
 def _mean(values: Floats) -> float:
@@ -144,7 +155,7 @@ def correlation_report(scores: Scores, options: Options) -> dict[str, Any]:
     Returns:
         Plain data; NaN where there is nothing to compute. "metrics" holds, for each, its counts and warnings
         and each coefficient by level; "tests" (with two metrics or more) and "length" (with lengths) hold the
-        rest.
+        rest. Where Williams' test holds for no two metrics, "williams" is empty and "no_williams" says why.
 
     Raises:
         InvalidScoresError: If the table or the options will not do.
@@ -154,17 +165,18 @@ def correlation_report(scores: Scores, options: Options) -> dict[str, Any]:
         "confidence": options.confidence,
         "seed": options.seed,
     }
-    metrics = {}
-    for name, values in scores.metrics.items():
-        table = correlate_levels(scores.human, values, groups=scores.groups, systems=scores.systems, **drawn)
-        metrics[name] = {
+    metrics = {
+        name: {
             "n_items": table.n_items,
             "n_missing": table.n_missing,
             "n_images": table.n_images,
             "n_systems": table.n_systems,
-            "warnings": table.warnings,
+            "n_without_system": (without := _without_system(scores, name)),
+            "warnings": (*table.warnings, *_told(table, without)),
             **table.values,
         }
+        for name, table in _tables(scores, drawn).items()
+    }
     report: dict[str, Any] = {
         "n_rows": scores.n_rows,
         "n_items": len(scores.human),
@@ -181,6 +193,39 @@ def correlation_report(scores: Scores, options: Options) -> dict[str, Any]:
     return report
 
 
+def _tables(scores: Scores, drawn: dict[str, Any]) -> dict[str, LevelTable]:
+    if scores.systems is None:
+        return correlate_metrics(scores.human, scores.metrics, groups=scores.groups, **drawn)
+    return correlate_known_systems(
+        scores.human, scores.metrics, groups=scores.groups, systems=scores.systems, **drawn
+    )
+
+
+def _without_system(scores: Scores, name: str) -> int:
+    """Count the items with both scores whose system nobody knows."""
+    if scores.systems is None:
+        return 0
+    unknown = np.array([system == "" for system in scores.systems], dtype=bool)
+    return int((unknown & ~np.isnan(scores.human) & ~np.isnan(scores.metrics[name])).sum())
+
+
+def _told(table: LevelTable, n_without_system: int) -> list[str]:
+    """Say of a metric what its levels do not."""
+    found = []
+    if n_without_system:
+        found.append(
+            f"{n_without_system:,} of {table.n_items:,} items do not name the system that wrote them; they "
+            f"are left out of the values per system and between systems"
+        )
+    pearson = table.values["pearson_r"]["pooled"].value
+    if pearson < 0:
+        found.append(
+            f"inverse_r_squared does not tell the sign: pearson_r is {pearson:.4f}, below 0, which goes "
+            f"against people however small inverse_r_squared is"
+        )
+    return found
+
+
 def _tests(scores: Scores, options: Options) -> dict[str, Any]:
     ranking = rank_metrics(
         scores.human,
@@ -193,7 +238,28 @@ def _tests(scores: Scores, options: Options) -> dict[str, Any]:
         n_permutations=options.n_permutations,
         seed=options.seed,
     )
-    williams = [
+    williams, no_williams = _williams(scores, options)
+    comparisons = [
+        {
+            "first": pair.first,
+            "second": pair.second,
+            **_fields(pair.test),
+            "adjusted_p": pair.adjusted_p,
+        }
+        for pair in ranking.comparisons
+    ]
+    return {**_fields(ranking), "comparisons": comparisons, "williams": williams, "no_williams": no_williams}
+
+
+def _williams(scores: Scores, options: Options) -> tuple[list[dict[str, Any]], str]:
+    """Test every two metrics, or say once why no test holds."""
+    common = ~np.isnan([scores.human, *scores.metrics.values()]).any(axis=0)
+    images = {scores.groups[row] for row in np.flatnonzero(common).tolist()}
+    # Every two metrics have these items in common: where some share an image here, they do there.
+    reason = why_unsuited(options.coefficient, options.level, n_items=int(common.sum()), n_images=len(images))
+    if reason:
+        return [], reason
+    tests = [
         {
             "first": one,
             "second": other,
@@ -210,16 +276,10 @@ def _tests(scores: Scores, options: Options) -> dict[str, Any]:
         }
         for one, other in combinations(scores.metrics, 2)
     ]
-    comparisons = [
-        {
-            "first": pair.first,
-            "second": pair.second,
-            **_fields(pair.test),
-            "adjusted_p": pair.adjusted_p,
-        }
-        for pair in ranking.comparisons
-    ]
-    return {**_fields(ranking), "comparisons": comparisons, "williams": williams}
+    refusals = {test["refused"] for test in tests}
+    if len(refusals) == 1 and "" not in refusals:
+        return [], refusals.pop()
+    return tests, ""
 
 
 def _length(scores: Scores, options: Options, drawn: dict[str, Any]) -> dict[str, Any]:
@@ -247,7 +307,27 @@ def _length(scores: Scores, options: Options, drawn: dict[str, Any]) -> dict[str
             coefficient=options.coefficient,
             **shared,
         )
+    found["warnings"] = _few_by_length(**found)
     return found
+
+
+def _few_by_length(
+    buckets: Sequence[Bucket],
+    partial: Mapping[str, Mapping[str, LengthValue]],
+    recommendation: Recommendation | None = None,
+) -> list[str]:
+    """Name what of the figures by length rests on few images; where there are none nothing has a value."""
+    rests_on = {}
+    for bucket in buckets:
+        end = f"below {bucket.high:g}" if bucket.high < math.inf else "on"
+        rests_on[f"from {bucket.low:g} tokens {end}"] = bucket.n_groups
+    for name, values in partial.items():
+        rests_on[f"with length partialled out, {name}"] = values["pearson_r"].n_groups
+    if recommendation is not None:
+        at = f"{recommendation.boundary:g} tokens"
+        rests_on[f"the advice, below {at}"] = recommendation.below.n_groups
+        rests_on[f"the advice, from {at} on"] = recommendation.above.n_groups
+    return [f"{place}: {few}" for place, n in rests_on.items() if n and (few := too_few(n))]
 
 
 def _fields(record: Any) -> dict[str, Any]:

@@ -23,7 +23,20 @@ N_BUCKETS: Final = 4
 
 _BUCKET_COEFFICIENTS: Final[tuple[Coefficient, ...]] = ("pearson_r", "spearman_rho", "kendall_tau_b")
 
-Verdict = Literal["borne out", "contradicted", "undecided", "no data"]
+Verdict = Literal["borne out", "contradicted", "undecided", "not weighed", "no data"]
+
+
+@dataclass(frozen=True)
+class LengthValue(Statistic):
+    """A coefficient, or a difference of two, with its interval and what it rests on.
+
+    Attributes:
+        n_groups: Images that its items come from.
+        policy: What becomes of images without a value: always "none", for nothing is averaged over images.
+    """
+
+    n_groups: int
+    policy: str
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,7 @@ class Bucket:
     high: float
     n: int
     n_groups: int
-    coefficients: dict[str, dict[str, Statistic]]
+    coefficients: dict[str, dict[str, LengthValue]]
 
 
 @dataclass(frozen=True)
@@ -58,17 +71,18 @@ class Recommendation:
         above: The same from the boundary on.
         change: `below` less `above`: how much the advice depends on length.
         verdict: "borne out" where the interval of `below` lies above zero and that of `above` below zero;
-            "contradicted" where either lies wholly on the wrong side; "no data" where one has no interval;
-            otherwise "undecided".
+            "contradicted" where either lies wholly on the wrong side; "not weighed" where there are values
+            and no resamples were asked for; "no data" where one has no interval all the same; otherwise
+            "undecided".
     """
 
     short_metric: str
     long_metric: str
     boundary: float
     coefficient: Coefficient
-    below: Statistic
-    above: Statistic
-    change: Statistic
+    below: LengthValue
+    above: LengthValue
+    change: LengthValue
     verdict: Verdict
 
 
@@ -83,17 +97,20 @@ class _Sample:
     draws: Counts
     confidence: float
 
-    def statistic(self, values: Floats, n: int, reason: str = "") -> Statistic:
-        """Put a value and its resamples, (1 + B,), into a statistic with its interval."""
-        if reason:
-            return Statistic(math.nan, n, math.nan, math.nan, reason)
-        low, high, note = percentile_interval(
-            values[1:],
-            self.confidence,
-            n_groups=self.draws.shape[1],
-            otherwise="one side is constant or nothing is left",
-        )
-        return Statistic(float(values[0]), n, low, high, note)
+    def value(self, values: Floats, rows: Counts, reason: str = "") -> LengthValue:
+        """Put the value of some items and its resamples, (1 + B,), into a value with its interval."""
+        value = low = high = math.nan
+        note = reason
+        if not reason:
+            value = float(values[0])
+            low, high, note = percentile_interval(
+                values[1:],
+                self.confidence,
+                n_groups=self.draws.shape[1],
+                otherwise="one side is constant or nothing is left",
+            )
+        n_groups = len(np.unique(self.image[rows]))
+        return LengthValue(value, len(rows), low, high, note, n_groups, "none")
 
     def resampled(self, name: str, coefficient: Coefficient, rows: Counts) -> tuple[Floats, str]:
         """Compute a coefficient of some items: (1 + B,), and why there is none."""
@@ -189,12 +206,12 @@ def length_buckets(
     buckets = []
     for place in range(len(bounds) - 1):
         rows = np.flatnonzero(number == place)
-        found: dict[str, dict[str, Statistic]] = {}
+        found: dict[str, dict[str, LengthValue]] = {}
         for name in sample.metrics:
             found[name] = {}
             for coefficient in coefficients:
                 values, reason = sample.resampled(name, coefficient, rows)
-                found[name][coefficient] = sample.statistic(values, len(rows), reason)
+                found[name][coefficient] = sample.value(values, rows, reason)
         n_groups = len(np.unique(sample.image[rows]))
         buckets.append(Bucket(bounds[place], bounds[place + 1], len(rows), n_groups, found))
     return tuple(buckets)
@@ -217,7 +234,7 @@ def partial_correlations(
     n_resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
-) -> dict[str, Statistic]:
+) -> dict[str, LengthValue]:
     """Correlate a metric with people with the length of captions partialled out.
 
     Args:
@@ -259,7 +276,7 @@ def partial_correlations(
             values[known] = np.clip((hm - hl * ml)[known] / np.sqrt(left[known]), -1, 1)
             if np.isnan(values[0]):
                 why = "length alone says all of one of the two scores"
-        found[name] = sample.statistic(values, len(human), why)
+        found[name] = sample.value(values, np.arange(len(human)), why)
     return found
 
 
@@ -304,20 +321,29 @@ def weigh_recommendation(
     """
     metrics = {"short": short_scores, "long": long_scores}
     sample = _sample(human_scores, metrics, lengths, groups, n_resamples, confidence, seed)
-    sides, reasons, sizes = [], [], []
-    for rows in (np.flatnonzero(sample.length < boundary), np.flatnonzero(sample.length >= boundary)):
+    sides, reasons = [], []
+    rows_of = (np.flatnonzero(sample.length < boundary), np.flatnonzero(sample.length >= boundary))
+    for rows in rows_of:
         (short, why), (long, other) = (sample.resampled(name, coefficient, rows) for name in metrics)
         sides.append(short - long)
         reasons.append(why or other)
-        sizes.append(len(rows))
-    below, above = (sample.statistic(*side) for side in zip(sides, sizes, reasons, strict=True))
-    change = sample.statistic(sides[0] - sides[1], sum(sizes), reasons[0] or reasons[1])
+    below, above = (sample.value(*side) for side in zip(sides, rows_of, reasons, strict=True))
+    change = sample.value(sides[0] - sides[1], np.concatenate(rows_of), reasons[0] or reasons[1])
     return Recommendation(
-        names[0], names[1], boundary, coefficient, below, above, change, _verdict(below, above)
+        names[0],
+        names[1],
+        boundary,
+        coefficient,
+        below,
+        above,
+        change,
+        _verdict(below, above, n_resamples=n_resamples),
     )
 
 
-def _verdict(below: Statistic, above: Statistic) -> Verdict:
+def _verdict(below: LengthValue, above: LengthValue, *, n_resamples: int) -> Verdict:
+    if n_resamples == 0 and not (math.isnan(below.value) or math.isnan(above.value)):
+        return "not weighed"
     if math.isnan(below.low) or math.isnan(above.low):
         return "no data"
     if below.low > 0 and above.high < 0:

@@ -13,6 +13,7 @@ from annotations.resampling import Counts, Floats, percentile_interval
 FEW_GROUPS: Final = 30
 """Below this number of images an interval by bootstrap over images is itself uncertain."""
 
+
 TIES: Final = {
     "pearson_r": "takes the values as they are; ties need no treatment",
     "spearman_rho": "tied values share their mean rank",
@@ -119,6 +120,22 @@ class Sample:
     coefficients: tuple[str, ...]
     confidence: float
     seed: int
+
+
+def too_few(n_groups: int, what: str = "image") -> str:
+    """Warn of intervals that rest on few images.
+
+    Args:
+        n_groups: Images that they rest on.
+        what: Is drawn, in the singular.
+
+    Returns:
+        One sentence without a full stop; empty where there are `FEW_GROUPS` or more.
+    """
+    if n_groups >= FEW_GROUPS:
+        return ""
+    are = f"1 {what} is" if n_groups == 1 else f"{n_groups} {what}s are"
+    return f"{are} few: intervals by bootstrap over {what}s want {FEW_GROUPS} or more"
 
 
 def correlation_for(coefficient: str) -> Coefficient:

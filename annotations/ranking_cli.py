@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from annotations.csv_columns import Columns
+    from annotations.leave_one_out import LeaveOneOut
+    from annotations.long_form import Ratings
 
 
 def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -81,6 +84,7 @@ def _rank(options: argparse.Namespace) -> int:
     from annotations.bradley_terry import DEFAULT_RIDGE
     from annotations.correlation_report import without_nan
     from annotations.csv_columns import read_columns
+    from annotations.level_values import too_few
     from annotations.ranking import rank_systems
 
     sides = [f"{name}_{side}" for name in options.metric for side in "ab"]
@@ -108,7 +112,8 @@ def _rank(options: argparse.Namespace) -> int:
         )
         for name in options.metric
     }
-    record = without_nan(ranking)
+    warnings = [few] if (few := too_few(ranking.n_groups, "image" if shared["groups"] else "battle")) else []
+    record = {"warnings": warnings, **without_nan(ranking)}
     record["systems"] = [{"system": name, **row} for name, row in record["systems"].items()]
     record["metrics"] = without_nan(metrics)
     if options.json:
@@ -121,8 +126,9 @@ def _rank(options: argparse.Namespace) -> int:
     for name, agreement in metrics.items():
         for coefficient in ("accuracy", "accuracy_with_ties", "kendall_tau_b", "pearson_r"):
             print(f"{name}  {coefficient}  {_line(getattr(agreement, coefficient))}")
-    if ranking.note:
-        print(ranking.note)
+    for note in (ranking.note, *warnings):
+        if note:
+            print(note)
     return 0
 
 
@@ -132,6 +138,7 @@ def _agree(options: argparse.Namespace) -> int:
     from annotations.csv_columns import read_columns
     from annotations.kappa import MIN_SHARED, Weights, kappa_matrix
     from annotations.leave_one_out import leave_one_out
+    from annotations.long_form import as_ratings
 
     wanted = [options.item, options.rater, options.value, *([options.group] if options.group else [])]
     columns = read_columns(options.file, wanted)
@@ -150,8 +157,11 @@ def _agree(options: argparse.Namespace) -> int:
     others = leave_one_out(
         items, raters, values, groups=groups, level=options.level, min_items=n_least, **drawn
     )
+    shared = as_ratings(items, raters, values, groups=groups, level=options.level).shared()
+    warnings = _few_images(shared, others, what="image" if options.group else "item")
     if options.json:
         record = {
+            "warnings": warnings,
             "alpha": without_nan(alpha),
             "kappa": {
                 "weights": weights,
@@ -171,7 +181,34 @@ def _agree(options: argparse.Namespace) -> int:
     print(f"human ceiling, {others.measure}  {_line(others.human_ceiling)}")
     for rater, against in others.raters.items():
         print(f"{others.measure}  {rater}  {_line(against.statistic)}")
+    for warning in warnings:
+        print(warning)
     return 0
+
+
+def _few_images(shared: "Ratings", others: "LeaveOneOut", *, what: str) -> list[str]:
+    """Say where intervals rest on few images: all of them, or those of raters who share few with others."""
+    import numpy as np
+
+    from annotations.level_values import FEW_GROUPS, too_few
+
+    if not len(shared):
+        return []  # nothing has a value, and says so
+    if few := too_few(len(shared.groups), what):
+        return [few]
+    pairs = np.unique(np.stack([shared.rater, shared.group], axis=1), axis=0)
+    n_of = np.bincount(pairs[:, 0], minlength=len(shared.raters))
+    names = [
+        f"{name} ({n})"
+        for name, n in zip(shared.raters, n_of, strict=True)
+        if n < FEW_GROUPS and not math.isnan(others.raters[name].statistic.value)
+    ]
+    if not names:
+        return []
+    return [
+        f"fewer than {FEW_GROUPS} {what}s shared with others: the intervals of {', '.join(names)} are "
+        f"themselves uncertain"
+    ]
 
 
 def _values(columns: "Columns", name: str, level: str) -> list[Any]:

@@ -37,7 +37,7 @@ def add_commands(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--group", required=True, metavar="COLUMN", help="the image of each row")
     parser.add_argument("--item", metavar="COLUMN", help="rows of one item are averaged")
-    parser.add_argument("--system", metavar="COLUMN", help="what wrote each caption")
+    parser.add_argument("--system", metavar="COLUMN", help="what wrote each caption; it may be empty")
     parser.add_argument("--length", metavar="COLUMN", help="of the captions, in tokens")
     parser.add_argument(
         "--edges", metavar="N,N,...", help="where length buckets meet (default: the quartiles)"
@@ -126,7 +126,7 @@ def _read(options: argparse.Namespace) -> "Scores":
         human=np.array(columns.numbers(options.human)),
         metrics={name: np.array(columns.numbers(name)) for name in options.metric},
         groups=columns.texts(options.group),
-        systems=columns.texts(options.system) if options.system else None,
+        systems=columns.texts(options.system, may_be_empty=True) if options.system else None,
         lengths=np.array(columns.numbers(options.length)) if options.length else None,
         n_rows=len(columns.lines),
     )
@@ -196,6 +196,8 @@ def _test_lines(tests: dict[str, Any]) -> list[str]:
         f"{' (stopped early)' if pair['stopped_early'] else ''}  {pair['note']}"
         for pair in tests["comparisons"]
     ]
+    if tests["no_williams"]:
+        lines.append(f"  {tests['no_williams']}")
     for test in tests["williams"]:
         said = test["refused"] or f"t = {_number(test['t'])}, p = {_number(test['p'])}, n = {test['n']:,}"
         lines.append(f"  Williams, {test['first']} - {test['second']}: {said}")
@@ -203,7 +205,7 @@ def _test_lines(tests: dict[str, Any]) -> list[str]:
 
 
 def _length_lines(length: dict[str, Any]) -> list[str]:
-    lines = ["by length in tokens"]
+    lines = ["by length in tokens", *(f"  note: {warning}" for warning in length["warnings"])]
     for bucket in length["buckets"]:
         high = "up" if bucket["high"] is None else f"below {bucket['high']:g}"
         lines.append(f"  {bucket['low']:g} {high}: {bucket['n']:,} items, {bucket['n_groups']:,} images")
@@ -220,9 +222,10 @@ def _length_lines(length: dict[str, Any]) -> list[str]:
     ]
     advice = length.get("recommendation")
     if advice:
+        why = ", because no resamples were drawn (--resamples)" if advice["verdict"] == "not weighed" else ""
         lines += [
             f"{advice['short_metric']} below {advice['boundary']:g} tokens and {advice['long_metric']} from "
-            f"there on: {advice['verdict']}",
+            f"there on: {advice['verdict']}{why}",
             f"    difference below  {_figure(advice['below'])}",
             f"    difference above  {_figure(advice['above'])}",
             f"    change            {_figure(advice['change'])}",

@@ -59,13 +59,9 @@ def williams_test(
     human, first, second, of_items = paired_with_both(human_scores, first_scores, second_scores, groups)
     n, n_images = len(human), len(set(of_items))
     refused = undefined(human, first) or undefined(human, second)
-    if coefficient != "pearson_r" or level != "pooled":
-        refused = f"Williams' test holds for one pooled pearson_r, not for {coefficient} at level {level}"
-    elif n_images < n:
-        refused = (
-            f"Williams' test wants independent items, and {n} items share {n_images} images: use the "
-            f"permutation test"
-        )
+    unsuited = why_unsuited(coefficient, level, n_items=n, n_images=n_images)
+    if unsuited:
+        refused = unsuited
     elif not refused and n <= MIN_ITEMS:
         refused = f"Williams' test needs at least {MIN_ITEMS + 1} items; there are {n}"
     if refused:
@@ -77,6 +73,28 @@ def williams_test(
     if math.isnan(t):
         return WilliamsTest(t, t, n, "the two metrics are the same but for scale")
     return WilliamsTest(t, float(2 * stats.t.sf(abs(t), n - 3)), n, "")
+
+
+def why_unsuited(coefficient: str, level: str, *, n_items: int, n_images: int) -> str:
+    """Say why Williams' test does not hold whatever the scores.
+
+    Args:
+        coefficient: What is compared.
+        level: At which.
+        n_items: Items that are compared.
+        n_images: Images that they come from.
+
+    Returns:
+        One sentence without a full stop; empty where the test holds.
+    """
+    if coefficient != "pearson_r" or level != "pooled":
+        return f"Williams' test holds for one pooled pearson_r, not for {coefficient} at level {level}"
+    if n_images < n_items:
+        return (
+            f"Williams' test wants independent items, and {n_items} items share {n_images} images: use the "
+            f"permutation test"
+        )
+    return ""
 
 
 def williams_t(r12: float, r13: float, r23: float, n: int) -> float:

@@ -29,10 +29,10 @@ from annotations.correlation_levels import (
     TIES,
     LevelTable,
     LevelValue,
-    correlate_metrics,
 )
 from annotations.correlation_report import LEVELS
 from annotations.errors import InvalidScoresError
+from annotations.known_systems import correlate_known_systems
 from annotations.leave_one_out import Over, leave_one_out
 from annotations.level_values import correlation_for
 from annotations.metric_ranking import Ranking, rank_metrics
@@ -242,40 +242,15 @@ def _tables(
 def _at_all_levels(
     table: AnalysisTable, human: Floats, names: Sequence[str], levels: Sequence[str], drawn: dict[str, Any]
 ) -> dict[str, LevelTable]:
-    """Compute the levels over images on all items, and those over systems where the system is known."""
-    options: dict[str, Any] = {"coefficients": names, **drawn}
-    known = np.array([system != "" for system in table.systems], dtype=bool)
-    of_images = [level for level in levels if level in IMAGE_LEVELS]
-    of_systems = [level for level in levels if level in SYSTEM_LEVELS] if known.any() else []
-    if known.all() and of_systems:
-        return correlate_metrics(
-            human,
-            table.metrics,
-            groups=table.images,
-            systems=table.systems,
-            levels=[*of_images, *of_systems],
-            **options,
-        )
-    found = correlate_metrics(human, table.metrics, groups=table.images, levels=of_images, **options)
-    if not of_systems:
-        return found
-    rows = np.flatnonzero(known).tolist()
-    others = correlate_metrics(
-        human[known],
-        {name: scores[known] for name, scores in table.metrics.items()},
-        groups=[table.images[row] for row in rows],
-        systems=[table.systems[row] for row in rows],
-        levels=of_systems,
-        **options,
+    return correlate_known_systems(
+        human,
+        table.metrics,
+        groups=table.images,
+        systems=table.systems,
+        levels=levels,
+        coefficients=names,
+        **drawn,
     )
-    return {
-        name: replace(
-            of,
-            n_systems=others[name].n_systems,
-            values={each: {**levels, **others[name].values[each]} for each, levels in of.values.items()},
-        )
-        for name, of in found.items()
-    }
 
 
 def _chosen(found: LevelTable, coefficient: str, level: str) -> LevelValue:

@@ -89,6 +89,22 @@ def test_export_as_sqlite_is_a_snapshot_of_the_whole_database(
     ]
 
 
+@pytest.mark.parametrize("n_raters", [2, 60])
+def test_command_whose_reader_has_gone_ends_quietly(tmp_path, n_raters):
+    # Few lines meet the closed pipe when all is printed, many on the way (1,770 pairs of 60 raters).
+    path = tmp_path / "ratings.csv"
+    path.write_text("i,r,v\n" + "".join(f"i{n % 4},r{n // 4},{n % 3}\n" for n in range(4 * n_raters)))
+    words = ["agree", str(path), *"--item i --rater r --value v --level nominal --resamples 0".split()]
+    script = f"import sys; from annotations.cli import main; sys.exit(main({words!r}))"
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as gone:
+        answer = subprocess.run(
+            [sys.executable, "-c", script], stdout=gone, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (answer.returncode, answer.stderr) == (141, "")
+
+
 def test_command_without_a_subcommand_exits_with_two():
     with pytest.raises(SystemExit, match="2"):
         main([])

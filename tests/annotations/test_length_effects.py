@@ -145,6 +145,41 @@ def test_the_advice_by_length_is_borne_out_or_contradicted_where_the_data_say_so
     assert found.change.value == pytest.approx(found.below.value - found.above.value)
 
 
+def test_every_figure_by_length_names_the_images_of_its_items_and_its_policy():
+    human, clip, specs, length, groups = captions(30)
+    shared = {"groups": groups, "n_resamples": 20}
+    images = np.array(groups)
+    for bucket in length_buckets(human, {"clip": clip}, lengths=length, edges=[40, 70], **shared):
+        within = (length >= bucket.low) & (length < bucket.high)
+        for found in bucket.coefficients["clip"].values():
+            assert (found.n_groups, found.policy) == (len(set(images[within])), "none")
+            assert (found.n, found.n_groups) == (bucket.n, bucket.n_groups)
+    missing = np.where(np.isin(images, images[:8]), np.nan, clip)
+    for found in partial_correlations(human, missing, lengths=length, **shared).values():
+        assert (found.n_groups, found.policy) == (30 - len(set(images[:8])), "none")
+    advice = weigh_recommendation(human, clip, specs, lengths=length, **shared)
+    for found, rows in (
+        (advice.below, length < 60),
+        (advice.above, length >= 60),
+        (advice.change, length > 0),
+    ):
+        assert (found.n, found.n_groups, found.policy) == (rows.sum(), len(set(images[rows])), "none")
+    none = length_buckets(human, {"clip": clip}, lengths=length, edges=[1000], **shared)[1]
+    assert [found.n_groups for found in none.coefficients["clip"].values()] == [0, 0, 0]
+
+
+def test_the_advice_is_not_weighed_where_no_resamples_are_drawn_and_has_no_data_where_a_side_is_empty():
+    human, clip, specs, length, groups = captions(30)
+    shared = {"groups": groups, "n_resamples": 0}
+    found = weigh_recommendation(human, clip, specs, lengths=length, **shared)
+    assert (found.verdict, found.below.note) == ("not weighed", "no resamples drawn")
+    assert (found.below.n > 0, found.above.n > 0) == (True, True)
+    assert weigh_recommendation(human, clip, specs, lengths=[10] * 120, **shared).verdict == "no data"
+    one = weigh_recommendation(human, clip, specs, lengths=length, groups=[0] * 120, n_resamples=20)
+    assert one.verdict == "no data"
+    assert "one image" in one.below.note
+
+
 def test_the_advice_without_long_captions_has_no_data():
     human, clip, specs, _, groups = captions(20)
     found = weigh_recommendation(human, clip, specs, lengths=[10] * 80, groups=groups, n_resamples=50)

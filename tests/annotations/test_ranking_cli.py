@@ -108,6 +108,59 @@ def test_agree_prints_what_the_functions_return(level, written, capsys):
     assert f"Krippendorff's alpha, {level}  {alpha.value:.4f}" in capsys.readouterr().out
 
 
+AGREE = ["--item", "item", "--rater", "rater", "--value", "value", "--resamples", "40", "--level", "nominal"]
+
+
+@pytest.mark.parametrize(
+    ("n_images", "per_image", "sentence"),
+    [
+        (5, 1, "5 images are few: intervals by bootstrap over images want 30 or more"),
+        (29, 2, "29 images are few: intervals by bootstrap over images want 30 or more"),
+        (30, 1, None),
+        (1, 9, "1 image is few: intervals by bootstrap over images want 30 or more"),
+    ],
+)
+def test_agree_warns_of_intervals_over_few_images(n_images, per_image, sentence, written, capsys):
+    rows = [
+        f"i{item},{rater},{(item + (rater == 'b') * (item % 4 == 0)) % 3},g{item % n_images}"
+        for item in range(n_images * per_image)
+        for rater in "ab"
+    ]
+    # Images that only one rater has seen count for nothing.
+    path = written("item,rater,value,image", *rows, *(f"alone{n},a,1,alone{n}" for n in range(40)))
+    expected = [sentence] if sentence else []
+    assert printed(["agree", path, "--group", "image", *AGREE, "--json"], capsys)["warnings"] == expected
+    assert main(["agree", path, "--group", "image", *AGREE]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "few" in line] == expected
+
+
+def test_agree_warns_of_few_items_where_there_are_no_images_and_of_raters_with_few(written, capsys):
+    rows = [f"i{item},{rater},{item % 3}" for item in range(40) for rater in "ab"]
+    rows += [f"i{item},c,{item % 3}" for item in range(12)]
+    rows += [f"i{item},d,{item % 3}" for item in range(5)]  # so few that there is no value
+    record = printed(["agree", written("item,rater,value", *rows), *AGREE, "--json"], capsys)
+    assert record["warnings"] == [
+        "fewer than 30 items shared with others: the intervals of c (12) are themselves uncertain"
+    ]
+    record = printed(["agree", written("item,rater,value", *rows[:20]), *AGREE, "--json"], capsys)
+    assert record["warnings"] == ["10 items are few: intervals by bootstrap over items want 30 or more"]
+    record = printed(["agree", written("item,rater,value", "x,a,1", "y,b,2"), *AGREE, "--json"], capsys)
+    assert record["warnings"] == []
+
+
+@pytest.mark.parametrize(("columns", "what"), [("a,b,winner,image", "4 images"), ("a,b,winner", "7 battles")])
+def test_rank_warns_of_intervals_over_few_images(columns, what, written, capsys):
+    path = battles(written, columns)
+    record = printed(["rank", path, "--json", "--resamples", "20"], capsys)
+    [warning] = record["warnings"]
+    assert warning.startswith(f"{what} are few: intervals by bootstrap over ")
+    assert main(["rank", path, "--resamples", "20"]) == 0
+    assert warning in capsys.readouterr().out.splitlines()
+    path = written("a,b,winner,image", *(f"x,y,{'ab'[n % 2]},g{n}" for n in range(30)))
+    assert printed(["rank", path, "--json", "--resamples", "20"], capsys)["warnings"] == []
+
+
 def test_agree_without_images_draws_items(written, capsys):
     path = written("item,rater,value", *(",".join(row[:3]) for row in ratings()))
     options = ["--item", "item", "--rater", "rater", "--value", "value", "--level", "nominal", "--json"]

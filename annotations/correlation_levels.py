@@ -22,6 +22,7 @@ from annotations.level_values import (
     Sample,
     inverse_of,
     level_value,
+    too_few,
     with_note,
 )
 from annotations.pairwise_accuracy import Accuracy, accuracy_within_groups, pooled_accuracy
@@ -222,10 +223,8 @@ def _at_levels(sample: Sample, at: Sequence[str]) -> dict[str, dict[str, LevelVa
 
 def _warnings(n_images: int, values: dict[str, dict[str, LevelValue]]) -> tuple[str, ...]:
     found = []
-    if n_images < FEW_GROUPS:
-        found.append(
-            f"{n_images} images are few: intervals by bootstrap over images want {FEW_GROUPS} or more"
-        )
+    if few := too_few(n_images):
+        found.append(few)
     pooled = values.get("kendall_tau_b", {}).get("pooled")
     if pooled is not None and pooled.low <= 0 <= pooled.high:
         found.append("the interval of the pooled kendall_tau_b spans zero")
@@ -264,9 +263,9 @@ def _pooled(sample: Sample) -> dict[str, LevelValue]:
     if inverse:
         values["inverse_r_squared"] = inverse_of(values["pearson_r"])
     if accuracy is not None:
-        too_few = f"needs two items with a score and a rating; there are {n}" if n < MIN_IN_GROUP else ""
+        reason = f"needs two items with a score and a rating; there are {n}" if n < MIN_IN_GROUP else ""
         value = level_value(
-            sample, "pairwise_accuracy", accuracy.values, n=n, n_groups=n_images, reason=too_few
+            sample, "pairwise_accuracy", accuracy.values, n=n, n_groups=n_images, reason=reason
         )
         values["pairwise_accuracy"] = with_note(
             replace(value, tie_thresholds=accuracy.thresholds), accuracy.note

@@ -100,16 +100,15 @@ class _Sample:
     def value(self, values: Floats, rows: Counts, reason: str = "") -> LengthValue:
         """Put the value of some items and its resamples, (1 + B,), into a value with its interval."""
         value = low = high = math.nan
-        note = reason
+        note, n_groups = reason, len(np.unique(self.image[rows]))
         if not reason:
             value = float(values[0])
             low, high, note = percentile_interval(
                 values[1:],
                 self.confidence,
-                n_groups=self.draws.shape[1],
+                n_groups=n_groups,
                 otherwise="one side is constant or nothing is left",
             )
-        n_groups = len(np.unique(self.image[rows]))
         return LengthValue(value, len(rows), low, high, note, n_groups, "none")
 
     def resampled(self, name: str, coefficient: Coefficient, rows: Counts) -> tuple[Floats, str]:

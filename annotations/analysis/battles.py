@@ -15,7 +15,7 @@ from annotations.analysis.table import SENTINELS, BattleTable
 from annotations.battle_agreement import BattleAgreement, agree_with_battles
 from annotations.bradley_terry import DEFAULT_RIDGE, Winner
 from annotations.correlation import Statistic
-from annotations.correlation_levels import FEW_GROUPS
+from annotations.level_values import too_few
 from annotations.ranking import Ranking, rank_systems
 from annotations.resampling import Floats, check_options
 from annotations.weighting import hajek_mean
@@ -248,10 +248,8 @@ def _notices(part: BattlePart) -> list[str]:
     if part.n_answers == 0:
         return ["There are no battles: add pairs of captions to a campaign, or import battles."]
     found = []
-    if part.n_images < FEW_GROUPS:
-        found.append(
-            f"{part.n_images} images are few: intervals by bootstrap over images want {FEW_GROUPS} or more."
-        )
+    if few := too_few(part.n_images):
+        found.append(f"{few}.")
     if part.no_ranking:
         found.append(f"Systems are not ranked: {part.no_ranking}.")
     elif part.n_unlike < part.n_answers:

@@ -8,6 +8,7 @@ from annotations.analysis.correlation_rows import MetricRow
 from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS
 from annotations.correlation_levels import FEW_GROUPS, INVERSE_NOTE, SYSTEM_LEVELS
+from annotations.level_values import too_few
 
 if TYPE_CHECKING:
     from annotations.analysis.correlations import Correlations
@@ -42,14 +43,11 @@ def _data(part: "Correlations") -> list[str]:
     found = []
     if not part.rows:
         found.append("No metric has scores here: import a file of scores, or let the captions be scored.")
-    if counted.n_images < FEW_GROUPS:
-        found.append(
-            f"{counted.n_images} images are few: intervals by bootstrap over images want {FEW_GROUPS} or "
-            f"more."
-        )
-    few = [row.chosen for row in part.rows if row.chosen.n_groups < FEW_GROUPS]
-    if part.level in SYSTEM_LEVELS and few:
-        n = max(value.n_groups for value in few)
+    if few := too_few(counted.n_images):
+        found.append(f"{few}.")
+    on_few = [row.chosen for row in part.rows if row.chosen.n_groups < FEW_GROUPS]
+    if part.level in SYSTEM_LEVELS and on_few:
+        n = max(value.n_groups for value in on_few)
         found.append(
             f"{n} systems are few: a value of the level {part.level} rests on so many "
             f"{'points' if part.level == 'between_systems' else 'coefficients'}, and its interval takes the "

@@ -21,6 +21,7 @@ _VERDICTS: Final = {
     "contradicted": "The data contradict the advice",
     "undecided": "The data do not decide",
     "no data": "No verdict",
+    "not weighed": "No verdict without intervals",
 }
 
 

@@ -149,7 +149,7 @@ def test_agree_warns_of_few_items_where_there_are_no_images_and_of_raters_with_f
     assert record["warnings"] == []
 
 
-@pytest.mark.parametrize(("columns", "what"), [("a,b,winner,image", "4 images"), ("a,b,winner", "7 battles")])
+@pytest.mark.parametrize(("columns", "what"), [("a,b,winner,image", "5 images"), ("a,b,winner", "7 battles")])
 def test_rank_warns_of_intervals_over_few_images(columns, what, written, capsys):
     path = battles(written, columns)
     record = printed(["rank", path, "--json", "--resamples", "20"], capsys)

@@ -205,6 +205,9 @@ def test_filter_that_fits_nothing_says_so_and_can_be_cleared(analyse: Callable[.
 
     expect(page.locator("#analyse-table h2")).to_have_text("Nothing fits these filters")
     expect(page.locator("#analyse-scatter")).to_be_hidden()
+    # With neither a question nor scored weights to choose, nothing stands in their places.
+    expect(page.locator("#analyse-clear")).to_be_visible()
+    expect(page.locator("#analyse-form")).not_to_contain_text("null")
     page.locator('#analyse-table [data-analyse="clear"]').click()
     expect(page.locator("#analyse-plot .scatterlayer .point").first).to_be_visible()
     expect(page.locator("#analyse-shortest")).to_have_value("")

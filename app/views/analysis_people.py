@@ -26,7 +26,8 @@ ALPHA: Final = (
     "perfect, 0 is chance."
 )
 CEILING: Final = (
-    "Each person against the others, averaged over people: what a person reaches, so about what a metric can."
+    "Each person against the others, averaged over people. A metric is held against all of them, one person "
+    "against the others only: a metric may exceed this without being better than people."
 )
 KAPPA: Final = (
     "Cohen’s kappa of two people on what both judged: agreement beyond chance; 1 is perfect, 0 is chance."
@@ -306,7 +307,7 @@ def _method(report: PeopleReport, n_resamples: int) -> str:
     if not n_resamples:
         return ""
     drawn = f"{n_resamples:,} resamples, seed {report.seed}"
-    return f"95 % intervals: percentile bootstrap over images ({drawn})."
+    return f"95 % intervals: expanded percentile bootstrap over images ({drawn})."
 
 
 def _people(report: PeopleReport) -> str:

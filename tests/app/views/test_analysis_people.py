@@ -32,7 +32,9 @@ def test_numbers_when_shown_are_those_of_the_report_with_n_and_a_definition_at_t
     assert interval_text(overall.low, overall.high) in shown
     # Whatever tells more can be reached without a pointer, save the half of the table that says it twice.
     assert shown.count('class="an-tip"') == shown.count('tabindex="0"') > 10
-    assert "60 resamples, seed 0" in shown
+    assert "expanded percentile bootstrap over images (60 resamples, seed 0)" in shown
+    assert "a metric may exceed this without being better than people" in shown
+    assert "what a metric can" not in shown
     ceiling = report.ceilings[0].ceiling.human_ceiling
     assert f">{signed(ceiling.value)}</b>" in shown
 

@@ -129,7 +129,7 @@ const drawStatistic = () => {
     h("div", { class: "an-two" }, select("coefficient", form.coefficients, "Coefficient"), select("level", form.levels, "Level")),
     h("p", { class: "ra-soft", id: "analyse-definition" },
       h("b", {}, coefficient?.label ?? ""), ` ${level?.definition ?? ""}: ${coefficient?.definition ?? ""}. `,
-      `Ties: ${coefficient?.ties ?? ""}. Source: ${coefficient?.source ?? ""}. ${form.interval}`));
+      `Ties: ${coefficient?.ties[level?.name] ?? ""}. Source: ${coefficient?.source ?? ""}. ${form.interval}`));
 };
 
 // ---------------------------------------------------------------- together

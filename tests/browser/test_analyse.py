@@ -156,6 +156,7 @@ def test_statistic_when_changed_changes_value_definition_and_address(analyse: Ca
     assert value_of(page) != before
     page.locator("#analyse-level").select_option("per_image")
     expect(page.locator("#analyse-definition")).to_contain_text("Mean of the values inside images")
+    expect(page.locator("#analyse-definition")).to_contain_text("Ties: takes the values as they are")
     kept = parse_qs(parse_qs(urlsplit(page.url).query)["analyse"][0])
     assert (kept["coefficient"], kept["level"]) == (["pearson_r"], ["per_image"])
 

@@ -22,6 +22,7 @@ from annotations.level_values import (
     Sample,
     inverse_of,
     level_value,
+    ties_at,
     too_few,
     with_note,
 )
@@ -378,6 +379,8 @@ def _between_systems(sample: Sample) -> dict[str, LevelValue]:
     }
     if "pairwise_accuracy" in values:
         values["pairwise_accuracy"] = replace(
-            values["pairwise_accuracy"], ties="means tie where they are equal", tie_thresholds=(0.0,)
+            values["pairwise_accuracy"],
+            ties=ties_at("pairwise_accuracy", "between_systems"),
+            tie_thresholds=(0.0,),
         )
     return values

@@ -25,6 +25,8 @@ TIES: Final = {
 }
 """How each coefficient treats ties, by its name."""
 
+_TIES_BETWEEN_SYSTEMS: Final = {"pairwise_accuracy": "means tie where they are equal"}
+
 _STAND_INS: Final[dict[str, Coefficient]] = {
     "pairwise_accuracy": "kendall_tau_b",
     "inverse_r_squared": "pearson_r",
@@ -148,6 +150,20 @@ def correlation_for(coefficient: str) -> Coefficient:
         Itself, kendall_tau_b for pairwise accuracy, or pearson_r for inverse_r_squared.
     """
     return _STAND_INS.get(coefficient) or cast(Coefficient, coefficient)
+
+
+def ties_at(coefficient: str, level: str) -> str:
+    """Say how a coefficient treats ties at a level.
+
+    Args:
+        coefficient: One of `TIES`.
+        level: One of those of `LevelTable`.
+
+    Returns:
+        What `TIES` says, save between systems, where no threshold is calibrated.
+    """
+    at_level = _TIES_BETWEEN_SYSTEMS if level == "between_systems" else {}
+    return at_level.get(coefficient, TIES[coefficient])
 
 
 def level_value(

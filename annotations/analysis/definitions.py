@@ -57,7 +57,8 @@ DEFINITIONS: Final = {
         "Deutsch, Foster and Freitag 2023, acc_eq",
     ),
     "tie threshold": Definition(
-        "Two scores that differ by no more than this are tied; calibrated on images other than those judged.",
+        "Two scores that differ by no more than this are tied; calibrated on images other than those judged, "
+        "and 0 between systems.",
         "Deutsch, Foster and Freitag 2023, cross-fitted as in docs/analysis.md, Coefficients",
     ),
     "pooled": Definition("One value over all items.", _LEVELS),
@@ -85,8 +86,9 @@ DEFINITIONS: Final = {
     ),
     "human ceiling": Definition(
         "Mean over raters of how far each one agrees with the mean of the others, in the metrics' own "
-        "coefficient.",
-        f"ours: {_RATERS}",
+        "coefficient. A metric is held against the mean of all, so it may exceed this without being better "
+        "than people.",
+        f"ours: {_RATERS}; docs/analysis.md",
     ),
     "sentinel": Definition(
         "A metric that means nothing by itself, such as the length of the caption; a metric that does not "

@@ -117,7 +117,7 @@ const drawFilters = () => {
       typed("since", "date", "First day of the ratings", { min: days[0], max: days[1] }), "–",
       typed("until", "date", "Last day of the ratings", { min: days[0], max: days[1] })),
     h("label", { class: "an-tick" }, blind, h("span", {}, "Only before the curve was seen")),
-    form.models.length ? labelled("Model and weights", select("model", form.models, "Model and weights")) : null, clear);
+    ...(form.models.length ? [labelled("Model and weights", select("model", form.models, "Model and weights"))] : []), clear);
   showSummary();
 };
 const drawStatistic = () => {
@@ -125,11 +125,11 @@ const drawStatistic = () => {
   const [coefficient, level] = [now("coefficient"), now("level")];
   statistic.replaceChildren(
     h("div", { class: "ra-head" }, h("span", {}, "Statistic")),
-    form.questions.length > 1 ? labelled("Question", select("question", form.questions, "Question")) : null,
+    ...(form.questions.length > 1 ? [labelled("Question", select("question", form.questions, "Question"))] : []),
     h("div", { class: "an-two" }, select("coefficient", form.coefficients, "Coefficient"), select("level", form.levels, "Level")),
     h("p", { class: "ra-soft", id: "analyse-definition" },
       h("b", {}, coefficient?.label ?? ""), ` ${level?.definition ?? ""}: ${coefficient?.definition ?? ""}. `,
-      `Ties: ${coefficient?.ties ?? ""}. Source: ${coefficient?.source ?? ""}. ${form.interval}`));
+      `Ties: ${coefficient?.ties[level?.name] ?? ""}. Source: ${coefficient?.source ?? ""}. ${form.interval}`));
 };
 
 // ---------------------------------------------------------------- together

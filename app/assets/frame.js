@@ -47,3 +47,29 @@
   take();
   window.addEventListener("hashchange", take);
 })();
+
+// An address with a choice of the analysis opens on Analyse for whoever may see it; one that names an item besides opens
+// on Inspect, where that item is. A reload stays on the page that was left.
+(() => {
+  const KEY = "specs-lens-left";
+  const address = new URLSearchParams(location.search);
+  const selected = () => document.querySelector('[role="tab"][aria-selected="true"]')?.textContent.trim();
+  const take = () => { try { return sessionStorage.getItem(KEY); } catch { return null; } };
+  addEventListener("pagehide", () => { try { sessionStorage.setItem(KEY, selected() ?? ""); } catch { /* not kept */ } });
+  const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
+  const isWanted = isReload && take() ? take() === "Analyse" : !address.has("item");
+  // An invitation has opened Rate.
+  if (!address.has("analyse") || !isWanted || window.specsLensInvite) return;
+  const open = () => {
+    const now = selected();
+    // On a phone the tab stands in the menu.
+    const tab = [...document.querySelectorAll('[role="tab"], .overflow-dropdown button')].find(
+      (one) => one.textContent.trim() === "Analyse");
+    if (!now || !tab) { setTimeout(open, 60); return; }
+    // Whoever has chosen another page meanwhile stays there.
+    if (now === "Inspect") tab.click();
+  };
+  fetch("/session").then((reply) => reply.json()).then((me) => {
+    if (["adjudicator", "admin"].includes(me.role)) open();
+  }).catch(() => { /* the page stays as it opens for everybody */ });
+})();

@@ -125,8 +125,8 @@ def _card(shown: Shown, found: Correlations) -> tuple[str, str]:
 
 def _groups_note(found: Correlations) -> str:
     interval = (
-        f"{100 * found.confidence:g} % intervals: percentile bootstrap over images, {N_RESAMPLES:,} "
-        f"resamples, seed {found.seed}."
+        f"{100 * found.confidence:g} % intervals: expanded percentile bootstrap over images, "
+        f"{N_RESAMPLES:,} resamples, seed {found.seed}."
     )
     if found.ranking is None and not found.quick:
         return f"No rank groups: {found.no_ranking}. {interval}"

@@ -21,16 +21,19 @@ def build(_context: AppContext) -> Part:
         gr.HTML('<div class="ra-head">People among themselves</div>', **plain)
         body = gr.HTML("", elem_id="analyse-people-body", **plain)
 
+    def view(reading: Reading, found: PeopleReport, computing: int = 0) -> str:
+        asked = reading.asked
+        return people_view(found, question=asked.question, computing=computing, choice=asked.choice)
+
     def show(reading: Reading) -> tuple[Any, ...]:
         found = report_of(reading, n_resamples=0)
-        told = people_view(found, question=reading.asked.question, computing=N_RESAMPLES)
-        return gr.update(visible=True), told
+        return gr.update(visible=True), view(reading, found, computing=N_RESAMPLES)
 
     def later(reading: Reading) -> tuple[Any, ...]:
         found = reading.once(
             ("people", N_RESAMPLES, SEED), lambda: report_of(reading, n_resamples=N_RESAMPLES)
         )
-        return gr.skip(), people_view(found, question=reading.asked.question)
+        return gr.skip(), view(reading, found)
 
     return Part(outputs=[card, body], show=show, blank=(gr.update(visible=False), ""), later=later)
 

@@ -9,6 +9,7 @@ import numpy as np
 from annotations.analysis.definitions import DEFINITIONS
 from annotations.correlation_levels import TIES
 from annotations.correlation_report import LEVELS
+from annotations.level_values import ties_at
 from app.analysis_choice import form_of
 from app.analysis_parts import N_RESAMPLES, SEED
 
@@ -54,13 +55,16 @@ def form_view(asked: Asked, options: Options, table: AnalysisTable) -> dict[str,
         ],
         "questions": [_option(name, name) for name in table.answers],
         "coefficients": [
-            _option(name, name, definition=_text(name), ties=ties, source=DEFINITIONS[name].source)
-            for name, ties in TIES.items()
+            {
+                **_option(name, name, definition=_text(name), source=DEFINITIONS[name].source),
+                "ties": {level: ties_at(name, level) for level in LEVELS},
+            }
+            for name in TIES
         ],
         "levels": [_option(name, _LEVEL_NAMES[name], definition=_text(name)) for name in LEVELS],
         "interval": (
-            f"95 % intervals: bootstrap over images, {N_RESAMPLES:,} resamples, seed {SEED}, because "
-            "captions of one image are not independent."
+            f"95 % intervals: expanded percentile bootstrap over images, {N_RESAMPLES:,} resamples, seed "
+            f"{SEED}, because captions of one image are not independent."
         ),
         "chosen": chosen,
     }

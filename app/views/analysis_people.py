@@ -8,12 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from annotations.kappa import MIN_SHARED
+from app.analysis_choice import narrows
 from app.problems import sentence
 from app.views.analysis_cells import cell, interval_bar, interval_text, signed, tip
 from app.views.analysis_numbers import twin
 
 if TYPE_CHECKING:
     from annotations.analysis.people import PeopleReport, QuestionAgreement, QuestionCeiling, QuestionKappas
+    from annotations.analysis.table import Choice
     from annotations.correlation import Statistic
     from annotations.kappa import Kappa
     from annotations.rater_consistency import RaterConsistency
@@ -26,7 +28,8 @@ ALPHA: Final = (
     "perfect, 0 is chance."
 )
 CEILING: Final = (
-    "Each person against the others, averaged over people: what a person reaches, so about what a metric can."
+    "Each person against the others, averaged over people. A metric is held against all of them, one person "
+    "against the others only: a metric may exceed this without being better than people."
 )
 KAPPA: Final = (
     "Cohen’s kappa of two people on what both judged: agreement beyond chance; 1 is perfect, 0 is chance."
@@ -54,25 +57,31 @@ _TASKS: Final = (
 _NAMES: Final = {"verdicts": "verdicts on units", "winner": "winner of a battle", "both_poor": "both poor"}
 
 
-def people_view(report: PeopleReport, *, question: str, computing: int = 0) -> str:
+def people_view(
+    report: PeopleReport, *, question: str, computing: int = 0, choice: Choice | None = None
+) -> str:
     """Return the part, as HTML.
 
     Args:
         report: Of the people whose ratings are shown.
         question: The scale whose kappas stand open.
         computing: Resamples of the intervals that are on their way; 0 where none are.
+        choice: What the ratings are narrowed to; None for nothing.
     """
-    if all(math.isnan(row.alpha.value) for row in report.agreement):
-        return _too_little(report)
+    is_too_little = all(math.isnan(row.alpha.value) for row in report.agreement)
+    if is_too_little and not _has_tasks(report):
+        return f"{_too_little(report, choice)}{_consistency(report)}"
     how = f"{_people(report)} · {report.n_ratings:,} ratings of {_count(report.n_items, 'caption or battle')}"
     method = html.escape(_method(report, computing or report.n_resamples))
     # Its own place is held for what will be told, so that nothing below it moves.
     told = f"<span>Intervals are on their way …</span>{twin(method)}" if computing else method
     notes = [report.sample_note] if report.sample_note else []
+    head = f'<p class="ra-soft">{html.escape(how)}.</p><p class="ra-soft an-twins">{told}</p>{_notes(notes)}'
+    if is_too_little:
+        # What somebody says in one task can be held against the other without anybody else.
+        return f"{_too_little(report, choice)}{head}{_consistency(report)}"
     return (
-        f'<p class="ra-soft">{html.escape(how)}.</p><p class="ra-soft an-twins">{told}</p>'
-        f"{_notes(notes)}{_agreement(report.agreement)}{_ceilings(report.ceilings)}"
-        f"{_pairs(report, question)}"
+        f"{head}{_agreement(report.agreement)}{_ceilings(report.ceilings)}{_pairs(report, question)}"
         f"{_consistency(report)}"
     )
 
@@ -82,17 +91,31 @@ def question_name(question: str) -> str:
     return _NAMES.get(question, question.replace("_", " "))
 
 
-def _too_little(report: PeopleReport) -> str:
+def _too_little(report: PeopleReport, choice: Choice | None) -> str:
     reasons = dict.fromkeys(sentence(row.alpha.note) for row in report.agreement)
-    steps = (
-        "Invite a second person on Admin (or with specs-ratings invite) and have both rate the same "
-        "captions: "
-        "a campaign hands every caption to as many people as its overlap says."
-    )
+    steps = _next_step(report, choice)
     return (
         "<h2>People cannot be compared "
         f"yet</h2>{_notes(reasons) or _notes(['Nobody has rated these captions.'])}"
         f'<p class="ra-soft an-next">{html.escape(steps)}</p>'
+    )
+
+
+def _next_step(report: PeopleReport, choice: Choice | None) -> str:
+    overlap = "a campaign hands every caption to as many people as its overlap says."
+    is_narrowed = choice is not None and narrows(choice)
+    if any(row.alpha.n_items for row in report.agreement):
+        otherwise = ", or clear the filters" if is_narrowed else ""
+        return f"Once answers differ, agreement can be told: have better or worse captions rated{otherwise}."
+    if len(report.consistency) > 1:
+        more = " The filters may leave such captions out." if is_narrowed else ""
+        return f"Have two people rate the same captions: {overlap}{more}"
+    if choice is not None and choice.raters:
+        return "Choose more people in the filter Rater, or none for all of them."
+    begin = "Clear the filters, or invite" if is_narrowed else "Invite"
+    return (
+        f"{begin} a second person on Admin (or with specs-ratings invite) and have both rate the same "
+        f"captions: {overlap}"
     )
 
 
@@ -246,8 +269,7 @@ def _consistency(report: PeopleReport) -> str:
     rows = report.consistency
     if not rows:
         return ""
-    statistics = [[getattr(row.consistency, name) for name, _, _ in _TASKS] for row in rows]
-    if all(math.isnan(one.value) for of_row in statistics for one in of_row):
+    if not _has_tasks(report):
         return (
             '<p class="ra-soft an-next">Nobody has done two tasks on the same captions yet, so what a '
             "person says "
@@ -255,6 +277,7 @@ def _consistency(report: PeopleReport) -> str:
             "rated "
             "captions.</p>"
         )
+    statistics = _tasks(report)
     head = "".join(
         f'<th scope="col" class="an-n"><span{tip(_of_scale(definition, report.scale))}>{name}</span></th>'
         for _, name, definition in _TASKS
@@ -276,6 +299,15 @@ def _consistency(report: PeopleReport) -> str:
         f'scope="col">person</th>{head}'
         f"</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _tasks(report: PeopleReport) -> list[list[Statistic]]:
+    return [[getattr(row.consistency, name) for name, _, _ in _TASKS] for row in report.consistency]
+
+
+def _has_tasks(report: PeopleReport) -> bool:
+    """Tell whether anybody's tasks can be held against each other."""
+    return any(not math.isnan(one.value) for of_row in _tasks(report) for one in of_row)
 
 
 def _of_scale(definition: str, scale: str) -> str:
@@ -306,7 +338,7 @@ def _method(report: PeopleReport, n_resamples: int) -> str:
     if not n_resamples:
         return ""
     drawn = f"{n_resamples:,} resamples, seed {report.seed}"
-    return f"95 % intervals: percentile bootstrap over images ({drawn})."
+    return f"95 % intervals: expanded percentile bootstrap over images ({drawn})."
 
 
 def _people(report: PeopleReport) -> str:

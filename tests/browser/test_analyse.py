@@ -76,8 +76,8 @@ def analyse(open_rate: OpenPage, rate: Rate, campaign: str) -> Callable[..., Pag
         rate.be(page, "adjudicator")
         theme = options.get("theme", "light")
         choice = f"campaigns={campaign}&model={SHA}{query}".replace("=", "%3D").replace("&", "%26")
+        # An address with a choice opens on Analyse, on a phone as well.
         page.goto(f"/?__theme={theme}&analyse={choice}")
-        choose_tab(page, "Analyse")
         if ready:
             expect(page.locator("#analyse-plot .scatterlayer .point")).to_have_count(CAPTIONS)
         return page
@@ -156,6 +156,7 @@ def test_statistic_when_changed_changes_value_definition_and_address(analyse: Ca
     assert value_of(page) != before
     page.locator("#analyse-level").select_option("per_image")
     expect(page.locator("#analyse-definition")).to_contain_text("Mean of the values inside images")
+    expect(page.locator("#analyse-definition")).to_contain_text("Ties: takes the values as they are")
     kept = parse_qs(parse_qs(urlsplit(page.url).query)["analyse"][0])
     assert (kept["coefficient"], kept["level"]) == (["pearson_r"], ["per_image"])
 
@@ -185,7 +186,6 @@ def test_filter_narrows_all_of_the_page_and_survives_a_reload(analyse: Callable[
     expect(page.locator("#analyse-counts")).to_contain_text("fewer than 28 tokens")
 
     page.reload()
-    choose_tab(page, "Analyse")
     expect(page.locator("#analyse-plot .scatterlayer .point")).to_have_count(18)
     expect(page.locator("#analyse-shortest")).to_have_value("28")
 
@@ -205,6 +205,9 @@ def test_filter_that_fits_nothing_says_so_and_can_be_cleared(analyse: Callable[.
 
     expect(page.locator("#analyse-table h2")).to_have_text("Nothing fits these filters")
     expect(page.locator("#analyse-scatter")).to_be_hidden()
+    # With neither a question nor scored weights to choose, nothing stands in their places.
+    expect(page.locator("#analyse-clear")).to_be_visible()
+    expect(page.locator("#analyse-form")).not_to_contain_text("null")
     page.locator('#analyse-table [data-analyse="clear"]').click()
     expect(page.locator("#analyse-plot .scatterlayer .point").first).to_be_visible()
     expect(page.locator("#analyse-shortest")).to_have_value("")
@@ -217,7 +220,6 @@ def test_address_that_cannot_be_read_says_so_and_one_click_leads_out(
     page = open_rate()
     rate.be(page, "adjudicator")
     page.goto(f"/?analyse={mistake.replace('=', '%3D')}")
-    choose_tab(page, "Analyse")
 
     expect(page.locator("#analyse-table h2")).to_have_text("This choice cannot be read")
     # Nothing is on its way any more, and nothing stands there that belongs to another choice.
@@ -312,7 +314,10 @@ def test_page_is_not_for_raters_and_asks_a_visitor_to_sign_in(
     choose_tab(page, "Analyse")
     expect(page.locator("#analyse-counts")).to_contain_text("sign in with your code")
     rate.be(page, "rater")
-    page.reload()
+    with page.expect_response("**/session"):
+        page.goto("/?analyse=level%3Dbetween_systems")
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("tab", name="Inspect")).to_have_attribute("aria-selected", "true")
     choose_tab(page, "Analyse")
     expect(page.locator("#analyse-counts")).to_contain_text(
         "this is for the role adjudicator or admin", ignore_case=True

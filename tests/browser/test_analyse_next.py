@@ -123,8 +123,6 @@ def test_the_list_when_an_adjudicator_looks_has_nothing_to_draw_with_and_shows_t
     page = open_rate(width=390)
     rate.be(page, "adjudicator")
     page.goto(address(study))
-    page.locator("#pages .overflow-menu > button").click()
-    page.locator("#pages .overflow-dropdown").get_by_text("Analyse").click()
     choose(page, campaign)
     expect(page.locator("#analyse-next-ask")).to_be_hidden()
     page.get_by_label("where metric and people disagree").click()

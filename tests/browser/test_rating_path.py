@@ -121,7 +121,7 @@ def test_upload_curve_dip_rating_and_analysis_when_done_in_order_agree(
     # Sent from Inspect, where the curve had been seen.
     assert all(stored.metric_revealed_at is not None for stored in mine)
     # The intervals bring notes with them that move the plot away from under the mouse.
-    expect(page.locator("#analyse-table")).to_contain_text("percentile bootstrap over images")
+    expect(page.locator("#analyse-table")).to_contain_text("expanded percentile bootstrap over images")
     page.locator("#analyse-plot .scatterlayer .point").first.hover(force=True)
     expect(page.locator("#analyse-card-body img")).to_be_visible()
     expect(page.locator("#analyse-card-body .ra-caption")).not_to_be_empty()

@@ -133,6 +133,8 @@ def test_page_has_every_definition_with_its_source(page):
         assert definition.text in said
         assert definition.source in said
     assert len({anchor(name) for name in DEFINITIONS}) == len(DEFINITIONS)
+    assert "may exceed this without being better than people" in DEFINITIONS["human ceiling"].text
+    assert "0 between systems" in DEFINITIONS["tie threshold"].text
 
 
 def test_page_shows_counts_hash_seed_versions_and_choice(page, hostile):

@@ -4,11 +4,13 @@ import math
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from small_study import HOSTILE, study, study_battles, study_units
+from small_study import HOSTILE, SHA256, study, study_battles, study_units
 
 from annotations.analysis.people import PeopleReport, people_report
 from annotations.analysis.report import NO_BATTLES, NO_UNITS
+from annotations.analysis.table import AnalysisTable, Choice
 from app.views.analysis_cells import cell, interval_bar, interval_text, signed, tip
 from app.views.analysis_people import people_view
 
@@ -32,7 +34,9 @@ def test_numbers_when_shown_are_those_of_the_report_with_n_and_a_definition_at_t
     assert interval_text(overall.low, overall.high) in shown
     # Whatever tells more can be reached without a pointer, save the half of the table that says it twice.
     assert shown.count('class="an-tip"') == shown.count('tabindex="0"') > 10
-    assert "60 resamples, seed 0" in shown
+    assert "expanded percentile bootstrap over images (60 resamples, seed 0)" in shown
+    assert "a metric may exceed this without being better than people" in shown
+    assert "what a metric can" not in shown
     ceiling = report.ceilings[0].ceiling.human_ceiling
     assert f">{signed(ceiling.value)}</b>" in shown
 
@@ -71,17 +75,56 @@ def test_names_when_hostile_are_text() -> None:
     assert shown.count("&lt;/script&gt;") > 3
 
 
-def test_one_person_alone_when_shown_is_told_what_to_do_next() -> None:
+def only(*raters: int, value: float | None = None, apart: bool = False) -> AnalysisTable:
+    """Return the study with some raters only, on request with one answer for all or no caption in common."""
     table = study()
     given = table.answers["overall"]
-    first = given.rater == 0
-    alone = replace(given, item=given.item[first], value=given.value[first], rater=given.rater[first])
-    table = replace(table, answers={"overall": alone})
-    shown = people_view(people_report(table, NO_UNITS, NO_BATTLES), question="overall")
+    kept = np.isin(given.rater, raters) & (given.rater == given.item % 2 if apart else True)
+    said = given.value[kept] if value is None else np.full(kept.sum(), value)
+    less = replace(given, item=given.item[kept], value=said, rater=given.rater[kept])
+    return replace(table, answers={"overall": less})
+
+
+def test_one_person_alone_when_shown_is_told_what_to_do_next() -> None:
+    shown = people_view(people_report(only(0), NO_UNITS, NO_BATTLES), question="overall")
     assert "People cannot be compared yet" in shown
     assert "One rater gave all ratings: agreement needs two raters on the same items." in shown
     assert "Invite a second person" in shown
     assert "nan" not in shown.lower().replace("nano", "")
+    days = people_view(
+        people_report(only(0), NO_UNITS, NO_BATTLES), question="overall", choice=Choice(since="2027-01-01")
+    )
+    assert "Clear the filters, or invite a second person" in days
+
+
+def test_one_of_several_people_when_filtered_for_has_every_task_and_is_told_to_choose_more() -> None:
+    table = only(0)
+    units = study_units(table)
+    mine = replace(units, verdicts=tuple(both[:1] for both in units.verdicts), raters=((0,),) * len(units))
+    found = people_report(table, mine, NO_BATTLES, n_resamples=60)
+
+    shown = people_view(found, question="overall", choice=Choice(raters=("r-ada",), model_sha256=SHA256))
+
+    assert "Choose more people in the filter Rater" in shown
+    assert "nvite a second person" not in shown
+    assert "Does each say the same in every task?" in shown
+    assert f">{signed(found.consistency[0].consistency.verdicts_scale.value)}</b>" in shown
+    assert "(60 resamples, seed 0)" in shown
+
+
+def test_people_who_always_answer_the_same_are_not_told_to_invite_anybody() -> None:
+    equal = people_view(
+        people_report(only(0, 1, value=5.0), NO_UNITS, NO_BATTLES, n_resamples=0), question="overall"
+    )
+    strangers = people_view(
+        people_report(only(0, 1, apart=True), NO_UNITS, NO_BATTLES, n_resamples=0), question="overall"
+    )
+
+    assert "ratings are equal" in equal
+    assert "Once answers differ" in equal
+    assert "No item has two ratings" in strangers
+    assert "Have two people rate the same captions" in strangers
+    assert "nvite" not in equal + strangers
 
 
 def test_a_number_that_is_not_defined_when_shown_is_a_dash_with_its_reason(report: PeopleReport) -> None:

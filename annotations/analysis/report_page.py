@@ -108,7 +108,7 @@ def _headline(report: Report) -> Html:
         Html(
             '<div class="headline">'
             f"{_big(row.chosen.value, f'{part.coefficient}, {part.level}', row.chosen.low, row.chosen.high)}"
-            f"{_big(ceiling.value, 'what a person reaches', ceiling.low, ceiling.high)}"
+            f"{_big(ceiling.value, 'one person against the others', ceiling.low, ceiling.high)}"
             f"<div><b>{count(row.chosen.n)}</b>"
             f"<span>items of {text(plural(row.n_images, 'image'))}{of_systems}</span></div></div>"
         ),

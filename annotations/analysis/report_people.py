@@ -45,7 +45,7 @@ def people_section(part: PeopleReport | None) -> Html:
         ),
         notes([part.sample_note] if part.sample_note else []),
         _alphas(part),
-        heading(Html(f"{term('rater against others', 'What a person reaches')}")),
+        heading(Html(f"{term('rater against others', 'One person against the others')}")),
         _ceilings(part),
         folded("Each rater against the others", _raters(part)),
         heading(Html(f"{term('kappa', 'Cohen’s kappa')}, mean of all pairs of raters")),

@@ -83,7 +83,7 @@ def agreement_rows(found: Correlations) -> tuple[AgreementRow, ...]:
     ceiling = found.ceiling.statistic
     people = plural(found.ceiling.n_raters, "rater")
     told = (
-        f"What a person reaches: the mean {found.coefficient} ({found.level}) of each of {people} with the "
+        f"One person against the others: the mean {found.coefficient} ({found.level}) of each of {people} with the "
         f"mean of the others, on {ceiling.n:,} captions that two have rated."
     )
     last = AgreementRow(

@@ -83,8 +83,8 @@ def agreement_rows(found: Correlations) -> tuple[AgreementRow, ...]:
     ceiling = found.ceiling.statistic
     people = plural(found.ceiling.n_raters, "rater")
     told = (
-        f"One person against the others: the mean {found.coefficient} ({found.level}) of each of {people} with the "
-        f"mean of the others, on {ceiling.n:,} captions that two have rated."
+        f"One person against the others: the mean {found.coefficient} ({found.level}) of each of {people} "
+        f"with the mean of the others, on {ceiling.n:,} captions that two have rated."
     )
     last = AgreementRow(
         "", "ceiling", ceiling.value, ceiling.low, ceiling.high, ceiling.n, told, ceiling.note

@@ -88,8 +88,8 @@ def test_pace_of_the_first_hours_is_not_made_out_to_be_a_days(engine, make_item,
 
 
 def test_agreement_is_the_alpha_of_the_current_ratings(engine, make_item, make_rating):
-    given = {"Ada": [1, 2, 3, 4], "Bo": [1, 2, 4, 4], "Cy": [2, 2, 3, 5]}
-    made = [make_item() for _ in range(4)]
+    given = {"Ada": [1, 2, 3, 4, 5], "Bo": [1, 2, 4, 4, 5], "Cy": [2, 2, 3, 5, 4]}
+    made = [make_item() for _ in range(5)]
     for rater, values in given.items():
         for item, value in zip(made, values, strict=True):
             save(engine, make_rating, item, rater, overall=1)
@@ -98,17 +98,17 @@ def test_agreement_is_the_alpha_of_the_current_ratings(engine, make_item, make_r
     expected = krippendorff_alpha(
         [item for item in made for _ in given],
         [rater for _ in made for rater in given],
-        [given[rater][number] for number in range(4) for rater in given],
+        [given[rater][number] for number in range(5) for rater in given],
         groups=[item for item in made for _ in given],
         level="ordinal",
         n_resamples=0,
     )
     assert found["overall"].value == pytest.approx(expected.value)
-    assert (found["overall"].n_items, found["overall"].n_ratings) == (4, 12)
+    assert (found["overall"].n_items, found["overall"].n_ratings) == (5, 15)
     assert found["overall"].low <= found["overall"].value <= found["overall"].high
     assert "ratings are equal" in found["correctness"].note
     # Ada, Bo and Cy say the same of every unit: units 1 and 3 of each caption have two values in all.
-    assert (found["verdicts"].value, found["verdicts"].n_items) == (1, 8)
+    assert (found["verdicts"].value, found["verdicts"].n_items) == (1, 10)
 
 
 def test_agreement_of_a_large_campaign_rests_on_a_sample_that_says_so(engine, make_item, make_rating):

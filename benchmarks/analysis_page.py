@@ -39,7 +39,7 @@ from annotations.schema import revisions
 from annotations.store import NewRating, save_rating
 
 LIMIT = 3.0  # seconds
-AHEAD = 25  # seconds that the app has to load the model and to read the ratings
+AHEAD = 120  # seconds at most that the app has to load the model and to read the ratings
 # What is asked for once the browser has painted never comes.
 PICTURE_ONLY = "window.requestIdleCallback = () => 0;"
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -88,7 +88,7 @@ def running_app(folder: Path) -> Iterator[tuple[str, int]]:
                     break
             except (urllib.error.URLError, TimeoutError):
                 time.sleep(0.2)
-        time.sleep(AHEAD)
+        print(f"read ahead, model and parser included: {rest(process.pid):.0f} s after the start", flush=True)
         yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
@@ -99,6 +99,20 @@ def processor_seconds(pid: int) -> float:
     """Return the processor seconds that a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rest(pid: int) -> float:
+    """Wait until the server has nothing to do any more, and return the seconds until it last had."""
+    begun = last = time.monotonic()
+    used = processor_seconds(pid)
+    # It begins to read ahead some seconds after the start, and may wait for a slow disk.
+    while time.monotonic() - last < 10 and time.monotonic() - begun < AHEAD:
+        time.sleep(0.5)
+        now = processor_seconds(pid)
+        if now - used > 0.05:
+            last = time.monotonic()
+        used = now
+    return last - begun
 
 
 def rate_once(engine: Engine) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from annotations.correlation_levels import LevelTable, correlate_metrics
 from annotations.errors import InvalidScoresError
-from annotations.known_systems import correlate_known_systems
+from annotations.known_systems import correlate_known_systems, told_of_unknown
 from annotations.length_effects import (
     BOUNDARY,
     Bucket,
@@ -213,10 +213,7 @@ def _told(table: LevelTable, n_without_system: int) -> list[str]:
     """Say of a metric what its levels do not."""
     found = []
     if n_without_system:
-        found.append(
-            f"{n_without_system:,} of {table.n_items:,} items do not name the system that wrote them; they "
-            f"are left out of the values per system and between systems"
-        )
+        found.append(told_of_unknown(n_without_system, table.n_items))
     pearson = table.values["pearson_r"]["pooled"].value
     if pearson < 0:
         found.append(

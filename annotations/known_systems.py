@@ -10,6 +10,22 @@ from annotations.correlation_levels import IMAGE_LEVELS, SYSTEM_LEVELS, LevelTab
 from annotations.resampling import Floats
 
 
+def told_of_unknown(n_unknown: int, n_items: int) -> str:
+    """Say how many items the levels over systems leave out.
+
+    Args:
+        n_unknown: Items whose system nobody knows.
+        n_items: All items.
+
+    Returns:
+        One sentence without a full stop.
+    """
+    return (
+        f"{n_unknown:,} of {n_items:,} items do not name the system that wrote them; they are left out of "
+        f"the values per system and between systems"
+    )
+
+
 def correlate_known_systems(
     human: Floats,
     metrics: Mapping[str, Floats],

@@ -18,6 +18,7 @@ from annotations.hashes import find_sha256
 from annotations.next_items import item_gains, metric_gaps, rank_items
 from annotations.resampling import Counts, Floats
 from annotations.schema import answers, current_ratings, items, scores
+from annotations.scores import COSINE, MAIN_METRIC
 
 Order = Literal["gain", "gap"]
 """By how much one more rating narrows the interval, or by how far metric and raters disagree."""
@@ -25,8 +26,6 @@ Order = Literal["gain", "gap"]
 DRAWN_PRIORITY: Final = -(2**31)
 """The priority of a drawn item: lower, which is sooner, than any that a file of captions may ask for."""
 
-_MAIN_METRIC: Final = "specs"
-_COSINE: Final = "cosine"
 _CAPTIONS: Final = and_(items.c.kind == "caption", items.c.role == "regular", items.c.deleted_at.is_(None))
 
 
@@ -149,9 +148,9 @@ def read_pool(
     own, behind = scores.alias("own"), scores.alias("behind")
     score: ColumnElement[float] = own.c.score
     joined = items.outerjoin(own, _of(own, metric, sha256))
-    if metric == _COSINE:
+    if metric == COSINE:
         score = func.coalesce(score, behind.c.similarity)
-        joined = joined.outerjoin(behind, _of(behind, _MAIN_METRIC, sha256))
+        joined = joined.outerjoin(behind, _of(behind, MAIN_METRIC, sha256))
     names = ("id", "image_id", "caption", "source", "done", "overlap", "priority", "weight", "created_at")
     rows = connection.execute(
         select(*(items.c[name] for name in names), score.label("score"))
@@ -223,8 +222,8 @@ def _sources(connection: Connection, here: ColumnElement[bool]) -> dict[str, lis
     for row in rows:
         found[row.metric][row.model_sha256] = row.n
     for row in rows:
-        if row.metric == _MAIN_METRIC and row.n_similar:
-            of = found[_COSINE]
+        if row.metric == MAIN_METRIC and row.n_similar:
+            of = found[COSINE]
             of[row.model_sha256] = max(row.n_similar, of.get(row.model_sha256, 0))
     return {metric: sorted(of, key=lambda sha256: (-of[sha256], sha256)) for metric, of in found.items()}
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Engine, and_, case, insert, select, update
 
@@ -11,6 +11,12 @@ from annotations.engine import reading, writing
 from annotations.errors import InvalidRecordError
 from annotations.items import find_item
 from annotations.schema import scores, timestamp
+
+MAIN_METRIC: Final = "specs"
+"""Under which the scores of the app are stored, each with the similarity behind it."""
+
+COSINE: Final = "cosine"
+"""That similarity as a metric of its own; it may have rows of its own as well."""
 
 
 def save_scores(

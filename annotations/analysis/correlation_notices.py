@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from annotations.analysis.correlation_rows import MetricRow
+from annotations.analysis.correlation_rows import MetricRow, merit
 from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS
 from annotations.correlation_levels import FEW_GROUPS, INVERSE_NOTE, SYSTEM_LEVELS
+from annotations.known_systems import told_of_unknown
 from annotations.level_values import too_few
 
 if TYPE_CHECKING:
@@ -63,10 +64,7 @@ def _data(part: "Correlations") -> list[str]:
     if 0 < counted.n_without_system < counted.n_items or (
         part.level in SYSTEM_LEVELS and counted.n_without_system
     ):
-        found.append(
-            f"{counted.n_without_system:,} of {counted.n_items:,} items do not name the system that wrote "
-            f"them; they are left out of the values per system and between systems."
-        )
+        found.append(f"{told_of_unknown(counted.n_without_system, counted.n_items)}.")
     if counted.knows_blind and counted.n_blind < counted.n_ratings:
         found.append(
             f"{counted.n_ratings - counted.n_blind:,} of {counted.n_ratings:,} ratings were given after the "
@@ -155,16 +153,13 @@ def _sentinels(part: "Correlations") -> list[str]:
     if absent and part.rows:
         found.append(f"There are no scores of the sentinels {', '.join(absent)} to compare with.")
     known = [row for row in part.rows if not math.isnan(row.chosen.value)]
-    upward = -1 if part.coefficient == "inverse_r_squared" else 1
-    best = max(
-        (row for row in known if row.sentinel), key=lambda row: upward * row.chosen.value, default=None
-    )
+
+    def reached(row: MetricRow) -> float:
+        return merit(row.chosen.value, part.coefficient)
+
+    best = max((row for row in known if row.sentinel), key=reached, default=None)
     if best is not None:
-        below = [
-            row
-            for row in known
-            if not row.sentinel and upward * row.chosen.value <= upward * best.chosen.value
-        ]
+        below = [row for row in known if not row.sentinel and reached(row) <= reached(best)]
         if below:
             verb = "is" if len(below) == 1 else "are"
             found.append(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from annotations.correlation import Statistic
 from annotations.level_values import LevelValue
 from annotations.resampling import Floats
 from annotations.williams import WilliamsTest
+
+MIN_SHARE: Final = 0.5
+"""Of the rated items; metrics that have scored fewer are not compared with others."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class MetricRow:
     n_images: int
     cluster: str
     weighted: Statistic | None
+
+    @property
+    def has_scored_enough(self) -> bool:
+        """Whether most rated items have a score, so that its value is of about the items of the others."""
+        return self.n_items >= MIN_SHARE * (self.n_items + self.n_missing)
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,16 @@ def letters_of(cluster: int | None) -> str:
         left, digit = divmod(left - 1, 26)
         letters = chr(ord("A") + digit) + letters
     return letters
+
+
+def merit(value: float, coefficient: str) -> float:
+    """Return a number that is the larger the better a metric does; of inverse_r_squared small is good.
+
+    Args:
+        value: Of the coefficient.
+        coefficient: One of `TIES`.
+    """
+    return -value if coefficient == "inverse_r_squared" else value
 
 
 def count_table(table: AnalysisTable, question: str, human: Floats) -> Counted:

@@ -19,6 +19,7 @@ from annotations.analysis.correlation_rows import (
     WilliamsPair,
     count_table,
     letters_of,
+    merit,
 )
 from annotations.analysis.table import SENTINELS, AnalysisTable
 from annotations.correlation import Statistic
@@ -44,9 +45,6 @@ from annotations.williams import williams_test
 
 QUICK_ANSWERS: Final = 20_000
 """Answers beyond which the human ceiling comes with the intervals."""
-
-MIN_SHARE: Final = 0.5
-"""Of the rated items; metrics that have scored fewer are not compared with others."""
 
 
 @dataclass(frozen=True)
@@ -264,17 +262,11 @@ def _chosen(found: LevelTable, coefficient: str, level: str) -> LevelValue:
     return LevelValue(nothing, nothing, nothing, 0, 0, 0, 0, "none", TIES[coefficient], (), reason)
 
 
-def _has_scored_enough(row: MetricRow) -> bool:
-    return row.n_items >= MIN_SHARE * (row.n_items + row.n_missing)
-
-
 def _place(row: MetricRow, coefficient: str) -> tuple[bool, bool, float, str]:
     value = row.chosen.value
     if math.isnan(value):
         return True, True, 0, row.name
-    # The value of one that has scored few items is of other items than the values around it.
-    few = not _has_scored_enough(row)
-    return False, few, value if coefficient == "inverse_r_squared" else -value, row.name
+    return False, not row.has_scored_enough, -merit(value, coefficient), row.name
 
 
 def _compared(coefficient: str, level: str) -> tuple[Coefficient | None, TestLevel | None]:
@@ -289,7 +281,7 @@ def comparable(rows: Sequence[MetricRow]) -> list[str]:
     return [
         row.name
         for row in rows
-        if not row.sentinel and not math.isnan(row.chosen.value) and _has_scored_enough(row)
+        if not row.sentinel and not math.isnan(row.chosen.value) and row.has_scored_enough
     ]
 
 

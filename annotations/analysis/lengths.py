@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from annotations.analysis.correlation_rows import MIN_SHARE
 from annotations.analysis.metric_names import metric_name
 from annotations.analysis.table import SENTINELS, AnalysisTable
 from annotations.correlation import Statistic
@@ -26,9 +27,6 @@ from annotations.length_effects import (
 )
 from annotations.level_values import correlation_for
 from annotations.resampling import Floats
-
-MIN_SHARE: Final = 0.5
-"""Of the rated items; metrics that have scored fewer would leave too few that all have scored."""
 
 Flags = npt.NDArray[np.bool_]
 

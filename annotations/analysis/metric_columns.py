@@ -22,10 +22,9 @@ from annotations.analysis.table import SENTINELS, Provenance, Weights
 from annotations.analysis.wide_queries import read_columns
 from annotations.resampling import Counts, Floats
 from annotations.schema import scores
+from annotations.scores import COSINE, MAIN_METRIC
 
-MAIN_METRIC: Final = "specs"
-
-_OF_WEIGHTS: Final = (MAIN_METRIC, "cosine")
+_OF_WEIGHTS: Final = (MAIN_METRIC, COSINE)
 _LONGEST_MODEL: Final = 40
 _SEED: Final = "random, seed 0"
 
@@ -207,10 +206,10 @@ def metric_columns(
         if source == (MAIN_METRIC, sha256):
             similarity = _spread(rows.item[mine], rows.similarity[mine], n_items)
     if sha256:
-        own = metrics.get("cosine", np.full(n_items, math.nan))
-        metrics["cosine"] = np.where(np.isnan(own), similarity, own)
+        own = metrics.get(COSINE, np.full(n_items, math.nan))
+        metrics[COSINE] = np.where(np.isnan(own), similarity, own)
         behind = provenance.get(MAIN_METRIC, Provenance("", sha256))
-        provenance.setdefault("cosine", replace(behind, metric="cosine"))
+        provenance.setdefault(COSINE, replace(behind, metric=COSINE))
     stored = metrics.get("unit_count", np.full(n_items, math.nan))
     metrics["unit_count"] = np.where(np.isnan(unit_counts), stored, unit_counts)
     provenance["unit_count"] = Provenance("the stored units", "")
@@ -218,7 +217,7 @@ def metric_columns(
     metrics["random"] = np.where(np.isnan(stored), drawn, stored)
     provenance.setdefault("random", RANDOM)
     present = [name for name, values in metrics.items() if not np.isnan(values).all()]
-    theirs = {names[source] for source in names if source[1] == sha256} | {"cosine"}
+    theirs = {names[source] for source in names if source[1] == sha256} | {COSINE}
     present.sort(key=lambda name: (_rank(name, name in theirs), name))
     return {name: metrics[name] for name in present}, {name: provenance[name] for name in present}
 
@@ -235,7 +234,7 @@ def _names(rows: ScoreRows, sha256: str) -> dict[Source, str]:
     """Give each source that becomes a column a name of its own."""
     names = {source: source[0] for source in rows.sources if source[1] == sha256}
     taken = {metric for metric, of in rows.sources if of in rows.weights} | (
-        {"cosine"} if rows.weights else set()
+        {COSINE} if rows.weights else set()
     )
     others = defaultdict(list)
     for source in rows.sources:

@@ -13,7 +13,6 @@ from annotations.analysis.chosen_ratings import Flags, apply_choice, drop, read_
 from annotations.analysis.kept_items import KeptItems, items_stamp
 from annotations.analysis.kept_ratings import KeptRatings
 from annotations.analysis.metric_columns import (
-    MAIN_METRIC,
     chosen_weights,
     metric_columns,
     weights_to_choose,
@@ -29,6 +28,7 @@ from annotations.analysis.unit_reading import read_units
 from annotations.engine import reading
 from annotations.resampling import Counts
 from annotations.schema import revisions
+from annotations.scores import MAIN_METRIC
 
 __all__ = ["KeptRows", "database_stamp", "read_battles", "read_table", "read_units"]
 

@@ -2,7 +2,7 @@
 
 import math
 
-from annotations.analysis.correlation_rows import MetricRow
+from annotations.analysis.correlation_rows import MetricRow, merit
 from annotations.analysis.correlations import Correlations
 from annotations.analysis.definitions import DEFINITIONS
 from annotations.analysis.metric_names import metric_name
@@ -127,7 +127,11 @@ def _in_words(row: MetricRow, report: Report) -> str:
         return f"There is no value: {row.chosen.note}."
     if math.isnan(row.chosen.low):
         return f"There is no interval: {row.chosen.note}." if row.chosen.note else ""
-    beaten = [each for each in part.rows if each.sentinel and each.chosen.value >= row.chosen.value]
+
+    def reached(each: MetricRow) -> float:
+        return merit(each.chosen.value, part.coefficient)
+
+    beaten = [each for each in part.rows if each.sentinel and reached(each) >= reached(row)]
     said = f"Intervals at {part.confidence:.0%}, {part.n_resamples:,} resamples of images, seed {part.seed}."
     if beaten:
         names = ", ".join(metric_name(each.name) for each in beaten)

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, Engine, case, func, select
 
 from annotations.analysis.chosen_ratings import Flags, RatingRows, apply_choice, read_ratings
 from annotations.analysis.kept_ratings import KeptRatings
-from annotations.analysis.metric_columns import MAIN_METRIC
 from annotations.analysis.rated_items import rated_ids
 from annotations.analysis.table import AnalysisTable, Choice, UnitTable
 from annotations.analysis.wide_queries import read_columns
 from annotations.engine import reading
 from annotations.resampling import Counts, Floats
 from annotations.schema import VERDICTS, scores, verdicts
+from annotations.scores import MAIN_METRIC
 
 _EVERYTHING: Final = Choice()
 

@@ -134,8 +134,10 @@ def test_undefeated_and_winless_systems_are_named_and_finite():
 
 
 def test_system_that_won_five_battles_is_not_told_apart_and_one_that_won_sixty_is():
+    three = ranked([("x", "y", "a")] * 3, n_resamples=2000)
     few = ranked([("x", "y", "a")] * 5, n_resamples=2000)
     many = ranked([("x", "y", "a")] * 60, n_resamples=2000)
+    assert [system.cluster for system in three.systems.values()] == [1, 1]
     assert [system.cluster for system in few.systems.values()] == [1, 1]
     assert [system.cluster for system in many.systems.values()] == [1, 2]
     # Without the imagined loss the interval would be of next to no width.

@@ -53,7 +53,7 @@ def test_whole_weights_count_items_as_often(rows):
             assert found.note
             continue
         expected = of(np.repeat(x, weights), np.repeat(y, weights)).statistic
-        assert found.value == pytest.approx(expected, abs=1e-6), name
+        assert found.value == pytest.approx(expected, abs=1e-9), name
         fractions = [0.1 * weight for weight in weights]
         far = weighted_correlation(name, [1e6 + 1e-3 * v for v in x], y, fractions, groups=groups, **PLAIN)
         assert far.value == pytest.approx(expected, abs=1e-5), name

@@ -172,6 +172,15 @@ def test_page_shows_the_values_and_the_n_of_every_metric():
     assert "p after Holm" in said
 
 
+def test_page_where_small_is_good_does_not_call_a_worse_sentinel_better():
+    options = replace(QUICK, coefficient="inverse_r_squared", level="pooled")
+    report = made(options=options)
+    own, *_ = [row for row in report.correlations.rows if row.name == report.metric]
+    worse = [row for row in report.correlations.rows if row.sentinel and row.chosen.value > own.chosen.value]
+    assert worse
+    assert "Not better than" not in Parsed(report_page(report)).text
+
+
 def test_page_at_a_level_of_systems_counts_them_in_the_headline_and_in_the_table():
     options = replace(QUICK, level="between_systems")
     shown = Parsed(report_page(made(options=options))).text

@@ -49,7 +49,8 @@ def test_import_writes_items_and_images_and_keeps_the_bytes(engine, take, folder
         content = (tmp_path / "images" / "originals" / image_id).read_bytes()
         assert content == (folder / name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == sha256
-        assert (width, height) == Image.open(folder / name).size
+        with Image.open(folder / name) as opened:
+            assert (width, height) == opened.size
     assert stored(engine, units) == []
     # Nothing but the two files is left behind.
     assert len(list((tmp_path / "images" / "originals").iterdir())) == 2

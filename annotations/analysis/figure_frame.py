@@ -74,6 +74,6 @@ def with_legend(figure: go.Figure) -> go.Figure:
     figure.update_layout(
         showlegend=True,
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0},
-        margin_t=40,
+        margin_t=30,
     )
     return figure

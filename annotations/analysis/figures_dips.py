@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from annotations.analysis.dips import DipPart
-from annotations.analysis.figure_frame import CHOSEN, GREY, INK, figure_of
+from annotations.analysis.figure_frame import CHOSEN, GREY, INK, figure_of, with_legend
 from annotations.resampling import Floats
 
 HALLUCINATED: Final = "#A23E78"
@@ -68,7 +68,7 @@ def threshold_figure(part: DipPart, *, threshold: float | None = None) -> go.Fig
     figure = figure_of(traces, uirevision="dips-threshold", height=_HEIGHT)
     figure.update_xaxes(title_text="dip threshold (fall in cosine)", range=[0, last])
     figure.update_yaxes(title_text="share", **_SHARE)
-    return _with_legend(_marked(figure, at))
+    return with_legend(_marked(figure, at))
 
 
 def precision_recall_figure(part: DipPart, *, threshold: float | None = None) -> go.Figure:
@@ -117,7 +117,7 @@ def precision_recall_figure(part: DipPart, *, threshold: float | None = None) ->
     figure = figure_of(traces, uirevision="dips-precision-recall", height=_HEIGHT)
     figure.update_xaxes(title_text="recall", **_SHARE)
     figure.update_yaxes(title_text="precision", **_SHARE)
-    return _with_legend(figure)
+    return with_legend(figure)
 
 
 def delta_figure(part: DipPart, *, threshold: float | None = None) -> go.Figure:
@@ -156,7 +156,7 @@ def delta_figure(part: DipPart, *, threshold: float | None = None) -> go.Figure:
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(title_text="delta of the unit (cosine)")
     figure.update_yaxes(title_text="share of its kind", rangemode="tozero")
-    return _with_legend(_marked(figure, -at))
+    return with_legend(_marked(figure, -at))
 
 
 def _band(x: Floats, low: Floats, high: Floats, colour: str, name: str) -> go.Scatter:
@@ -175,13 +175,6 @@ def _band(x: Floats, low: Floats, high: Floats, colour: str, name: str) -> go.Sc
 
 def _marked(figure: go.Figure, at: float) -> go.Figure:
     figure.add_vline(at, line={"color": INK, "width": 1.5, "dash": "dot"}, name="threshold")
-    return figure
-
-
-def _with_legend(figure: go.Figure) -> go.Figure:
-    legend = {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"}
-    margin = {"l": 58, "r": 12, "t": 30, "b": 48}
-    figure.update_layout(showlegend=True, legend=legend, margin=margin)
     return figure
 
 

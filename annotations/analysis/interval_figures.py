@@ -19,6 +19,8 @@ _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 # Filled and open ones in turn; none of them is a triangle, which marks dips.
 _SYMBOLS: Final = ("square", "diamond", "circle-open", "square-open", "diamond-open", "cross", "x", "star")
 _ROW: Final = 34
+# On a phone the names above stand one or two to a line; the plot below them keeps its height.
+_NAME: Final = 18
 _LONGEST_NAME: Final = 28
 
 
@@ -71,12 +73,15 @@ def length_lines(buckets: Sequence[Bucket], *, coefficient: str, chosen: str) ->
         # Side by side, so that intervals do not cover each other.
         shift = 0.5 * ((place + 0.5) / len(order) - 0.5)
         traces += _series(name, found, [at + shift for at in range(len(buckets))], place, chosen)
-    figure = figure_of(traces, uirevision="length", height=360)
+    figure = figure_of(traces, uirevision="length", height=300 + _NAME * len(names))
     labels = [f"{_tokens(bucket)}<br>n = {bucket.n:,}<br>{bucket.n_groups:,} images" for bucket in buckets]
     figure.update_xaxes(
         title={"text": "tokens of the caption", "standoff": 12},
         tickvals=list(range(len(buckets))),
         ticktext=labels,
+        # On a phone four of them stand side by side; upright they would take half of the plot.
+        tickangle=0,
+        tickfont_size=11,
         range=[-0.5, len(buckets) - 0.5],
         showgrid=False,
     )
@@ -224,5 +229,5 @@ def _markup(text: str) -> str:
 
 def _tokens(bucket: Bucket) -> str:
     if math.isinf(bucket.high):
-        return f"{bucket.low:g} and more" if bucket.low else "all"
+        return f"from {bucket.low:g}" if bucket.low else "all"
     return f"{bucket.low:g} to {bucket.high - 1:g}"

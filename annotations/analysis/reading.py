@@ -38,13 +38,15 @@ _EVERYTHING: Final = Choice()
 def database_stamp(engine: Engine) -> tuple[Any, ...]:
     """Tell cheaply whether the tables of an analysis would be read otherwise than before.
 
-    Ratings are append-only, so their number tells of every change; of what else, `items_stamp` tells.
+    Ratings are append-only, so their number tells of every change; of what else, `items_stamp` tells. A
+    default threshold, which a page shows beside the tables, is another row of the audit log.
 
     Args:
         engine: From `open_database`.
 
     Returns:
-        Numbers and times that are other ones whenever a rating, a score, an item or a campaign is.
+        Numbers and times that are other ones whenever a rating, a score, an item, a campaign or a default
+        threshold is.
 
     Raises:
         StorageError: If the database fails.

@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 
+from annotations.analysis.reading import database_stamp
 from annotations.audit import audit_log
 from annotations.engine import open_database, writing
 from annotations.errors import InvalidRecordError, UnknownRecordError
@@ -93,6 +94,18 @@ def test_withdrawal_is_another_row_and_gives_none_again(engine, ada):
     assert threshold_history(engine, WEIGHTS) == (gone, first)
     again = set_threshold(engine, NEW, actor=ada)
     assert (again.number, current_threshold(engine, WEIGHTS)) == (3, again)
+
+
+def test_analysis_that_is_asked_again_reads_what_was_set_and_withdrawn_meanwhile(engine, ada):
+    seen = [database_stamp(engine)]
+    for change in (
+        lambda: set_threshold(engine, NEW, actor=ada),
+        lambda: set_threshold(engine, replace(NEW, threshold=0.05), actor=ada),
+        lambda: withdraw_threshold(engine, WEIGHTS, actor=ada, application_version="1.3"),
+    ):
+        change()
+        assert database_stamp(engine) not in seen
+        seen.append(database_stamp(engine))
 
 
 def test_threshold_of_zero_is_a_default_and_no_withdrawal(engine, ada):

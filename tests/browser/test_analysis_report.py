@@ -67,6 +67,8 @@ def test_report_when_opened_draws_every_figure_and_asks_for_nothing(open_report,
     for plot in page.locator(".plot").all():
         assert plot.locator(".main-svg").count() >= 1, plot.get_attribute("id")
         assert plot.locator(".main-svg").first.bounding_box()["width"] <= width
+    # The names of the metrics stand above it, on a phone one or two to a line.
+    assert page.locator("#buckets .nsewdrag").first.bounding_box()["height"] >= 160
     mark = page.locator("#scatter .scatterlayer path.point").first
     assert mark.evaluate("mark => getComputedStyle(mark).fill") == BLUE[scheme]
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -92,7 +92,7 @@ def test_length_lines_when_drawn_put_the_chosen_metric_on_top_in_blue_with_n_bel
     assert bars.y[:3] == (first.low, first.high, None)
     assert figure.layout.xaxis.ticktext == (
         "0 to 24<br>n = 40<br>40 images",
-        "25 and more<br>n = 40<br>40 images",
+        "from 25<br>n = 40<br>40 images",
     )
 
 

@@ -115,7 +115,7 @@ def test_hover_over_the_curve_names_the_unit_its_delta_and_its_similarity(
     expect(hover).to_contain_text("2 · ")
     expect(hover).to_contain_text("delta")
     expect(hover).to_contain_text("cosine")
-    assert page.locator("#units .lens-u.lens-hovered").count() == 1
+    expect(page.locator("#units .lens-u.lens-hovered")).to_have_count(1)
 
 
 def test_units_can_be_walked_with_the_keyboard_alone(open_page: OpenPage, drawn_image: Path) -> None:

@@ -175,8 +175,9 @@ def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
         """Return the defaults as they are now: somebody else may have set one since this page was read."""
         return history_view(_told(threshold_history, context.engine, kept.model.sha256), kept.model)
 
-    def move(kept: _Kept | None, threshold: float, request: gr.Request) -> tuple[Any, ...]:
+    def move(kept: _Kept | None, threshold: float, latest: Turn, request: gr.Request) -> tuple[Any, ...]:
         _checked(context, request)
+        latest.touch()
         if kept is None:
             return (gr.skip(),) * len(fields.drawn)
         return _drawn(kept, _within(threshold))
@@ -192,6 +193,7 @@ def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
     ) -> tuple[Any, ...]:
         """Count anew and promise anew; the next one of the page, and a new choice, end it."""
         _checked(context, request)
+        latest.touch()
         nothing = (gr.skip(),) * (len(fields.outputs) - 2)
         if kept is None:
             return nothing
@@ -208,8 +210,9 @@ def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
         kept = replace(kept, part=part, calibrated=found)
         return (*_filled(kept, _within(threshold)), kept) if latest.is_at(mine) else nothing
 
-    def use(kept: _Kept | None, request: gr.Request) -> tuple[Any, ...]:
+    def use(kept: _Kept | None, latest: Turn, request: gr.Request) -> tuple[Any, ...]:
         _checked(context, request)
+        latest.touch()
         if kept is None or math.isnan(kept.calibrated.threshold):
             raise problem("There is no calibrated threshold to go to")
         at = kept.calibrated.threshold
@@ -219,15 +222,17 @@ def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
             )
         return (gr.Slider(value=at), *_drawn(kept, at))
 
-    def ask(kept: _Kept | None, threshold: float, request: gr.Request) -> tuple[Any, ...]:
+    def ask(kept: _Kept | None, threshold: float, latest: Turn, request: gr.Request) -> tuple[Any, ...]:
         _checked(context, request, "admin")
+        latest.touch()
         if kept is None or not kept.can_draw:
             raise problem("There is nothing to base a default on yet; have units judged first")
         new = _new(kept, _within(threshold))
         return gr.Column(visible=True), question_view(new), new, history_of(kept)
 
-    def ask_withdrawal(kept: _Kept | None, request: gr.Request) -> tuple[Any, ...]:
+    def ask_withdrawal(kept: _Kept | None, latest: Turn, request: gr.Request) -> tuple[Any, ...]:
         _checked(context, request, "admin")
+        latest.touch()
         current = None if kept is None else _told(current_threshold, context.engine, kept.model.sha256)
         if kept is None or current is None:
             raise problem("This model has no default: it starts at 0 already")
@@ -262,7 +267,7 @@ def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
     quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
     slow = {**quick, "concurrency_id": "analyse-parts", "concurrency_limit": 2, "trigger_mode": "multiple"}
     f = fields
-    f.threshold.input(move, [f.kept, f.threshold], f.drawn, trigger_mode="always_last", **quick)
+    f.threshold.input(move, [f.kept, f.threshold, turn], f.drawn, trigger_mode="always_last", **quick)
     gr.on(
         [f.unsure.input, f.rate.input, f.failure.input],
         recount,
@@ -271,10 +276,10 @@ def _wire(context: AppContext, fields: DipFields, turn: gr.State) -> None:
         [*f.outputs[:-3], f.kept],
         **slow,
     )
-    f.use.click(use, f.kept, [f.threshold, *f.drawn], **quick)
+    f.use.click(use, [f.kept, turn], [f.threshold, *f.drawn], **quick)
     question = [f.asking, f.question, f.asked, f.history]
-    f.make.click(ask, [f.kept, f.threshold], question, **quick)
-    f.withdraw.click(ask_withdrawal, f.kept, question, **quick)
+    f.make.click(ask, [f.kept, f.threshold, turn], question, **quick)
+    f.withdraw.click(ask_withdrawal, [f.kept, turn], question, **quick)
     f.confirm.click(confirm, [f.kept, f.asked], [f.asking, f.asked, f.history, f.withdraw], **quick)
     f.cancel.click(lambda: (gr.Column(visible=False), None), None, [f.asking, f.asked], **quick)
     f.stamp.change(role, f.kept, [f.make, f.withdraw, f.only_admins], **quick)

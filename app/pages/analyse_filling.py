@@ -129,7 +129,12 @@ def wire(
                 # early as well, the next one has to know that the part is no longer as it was.
                 own_turn.begin()
                 values[mounted.index(each)] = (None, *_skipped(each, 1))
-        computed: dict[int, float] = {}
+        own_turns = {mounted.index(each): own_turn for each, own_turn in zip(own, turns, strict=True)}
+        computed: dict[int, tuple[float, int]] = {}
+
+        def touches(place: int) -> int:
+            return own_turns[place].touches if place in own_turns else 0
+
         yield tuple(value for each_found in values for value in each_found)
         for place, (each, key) in enumerate(zip(mounted, filled, strict=True)):
             # Nobody waits any more for what an earlier choice had asked for.
@@ -140,11 +145,13 @@ def wire(
                 return
             if not latest.is_at(mine):
                 return
-            values[place], computed[place] = found, time.monotonic()
-            for other, at in computed.items():
+            now = time.monotonic()
+            values[place], computed[place] = found, (now, touches(place))
+            for other, (at, touched) in computed.items():
                 # What follows closely takes the place of what came before on its way to the page, so that is
-                # sent again; but not for long, because a slider that was moved since would jump back.
-                if computed[place] - at > _SENT_AGAIN_FOR:
+                # sent again; but not for long, and not where somebody has moved its slider since, which would
+                # jump back.
+                if now - at > _SENT_AGAIN_FOR or touches(other) != touched:
                     values[other] = _skipped(mounted[other], 2)
             yield tuple(value for each_found in values for value in each_found)
 

@@ -14,14 +14,20 @@ class Turn:
 
     Attributes:
         number: It grows with each choice.
+        touches: How often somebody has moved something that ends nothing.
     """
 
     number: int = 0
+    touches: int = 0
 
     def begin(self) -> int:
         """Begin another choice and return its number."""
         self.number += 1
         return self.number
+
+    def touch(self) -> None:
+        """Remember that something was moved, so that what was sent before is not sent again."""
+        self.touches += 1
 
     def is_at(self, number: int) -> bool:
         """Tell whether a choice is still the last one."""

@@ -1,6 +1,7 @@
 """Filling the parts of the Analyse page: what another choice ends, and that nothing is lost by it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from annotations.analysis.table import Choice
 from annotations.stopping import end_if_over
 from app.analysis import Shown
 from app.analysis_parts import Asked, Part
-from app.pages import analyse_filling
+from app.pages import analyse_dips, analyse_filling
 from app.pages.analyse_filling import mount, wire
 from app.pages.analyse_turn import Turn
 
@@ -69,6 +70,10 @@ class Page:
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> Page:
+    return page_of(monkeypatch, "quick", "slow")
+
+
+def page_of(monkeypatch: pytest.MonkeyPatch, *names: str) -> Page:
     monkeypatch.setattr(analyse_filling, "tables_of", lambda *_: _Tables())
     made = Page()
 
@@ -84,7 +89,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Page:
         asks = gr.HTML(js_on_load="trigger('parts', {})")
         mounted = [
             mount(None, name, lambda _, name=name: part(name), lambda asked: (asked.question,))
-            for name in ("quick", "slow")
+            for name in names
         ]
         wire(None, mounted, asks, shown=gr.State(None), turn=gr.State(made.turn))
     made.events = {fn.name: fn.fn for fn in blocks.fns.values()}
@@ -157,3 +162,34 @@ def test_part_is_sent_again_with_the_next_only_when_that_follows_closely(
     shown = Shown(QUESTIONS["one"], ())
     *_, last = page.events["fill_parts"](shown, page.turn, None, None, None, page.own)
     assert (last[2], last[5]) == (again, "slow one")
+
+
+@pytest.mark.parametrize(("moves", "again"), [(False, "slow one"), (True, gr.skip())])
+def test_part_in_which_something_was_moved_since_is_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch, moves: bool, again: object
+) -> None:
+    page = page_of(monkeypatch, "slow", "quick")
+    filling = page.events["fill_parts"](Shown(QUESTIONS["one"], ()), page.turn, None, None, None, page.own)
+    begun, first = next(filling), next(filling)
+    assert (begun[2], first[2], first[5]) == (gr.skip(), "slow one", gr.skip())
+    if moves:
+        page.own.touch()
+    (last,) = filling
+    assert (last[2], last[5]) == (again, "quick one")
+
+
+@pytest.mark.parametrize("name", ["move", "use", "ask", "ask_withdrawal", "recount"])
+def test_whatever_somebody_does_to_the_dips_is_such_a_move(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(analyse_dips, "_checked", lambda *_: None)
+    with gr.Blocks() as blocks:
+        analyse_dips.build(None)
+    (event,) = (each for each in blocks.fns.values() if each.name == name)
+    states = [each.value for each in event.inputs if isinstance(each, gr.State)]
+    turn = next(value for value in states if isinstance(value, Turn))
+    given = [each.value if isinstance(each, gr.State) else 0.1 for each in event.inputs]
+    # There is nothing here to go to or to base a default on, which some of them refuse.
+    with suppress(gr.Error):
+        event.fn(*given, None)
+    assert turn.touches == 1

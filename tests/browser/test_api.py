@@ -195,7 +195,7 @@ def test_limit_is_shared_by_both_ways_to_call_and_no_header_gets_round_it(
         assert call(server, "segment", {"caption": "A b."})[0] == "complete"
         assert client.predict("A b.", api_name="/segment")
 
-        with pytest.raises(AppError, match=r"try again in (1\d|20) seconds\.$"):
+        with pytest.raises(AppError, match=r"try again in (1?\d|20) seconds?\.$"):
             client.predict("A b.", api_name="/segment")
         body = json.dumps({"caption": "A b."}).encode()
         for forged in ({}, {"x-forwarded-for": "192.0.2.1"}, {"forwarded": "for=192.0.2.1"}):

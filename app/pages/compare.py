@@ -177,8 +177,9 @@ def build(context: AppContext) -> ComparePage:
     )
     kind.input(choose_kind, kind, [by_caption, by_image], **quick)
     model.change(tell_model, model, model_note, **quick)
-    image.input(checked_image, image, image, **quick)
-    images.upload(checked_images, images, images, **quick)
+    # The picture that is chosen while the last one is still being taken away is looked at as well.
+    image.input(checked_image, image, image, trigger_mode="always_last", **quick)
+    images.upload(checked_images, images, images, trigger_mode="always_last", **quick)
     _wire_fields(fields, quick)
     return ComparePage(
         view, state, entry_to_open, take_over, [kind, by_caption, by_image, image, fields.boxes[0]]

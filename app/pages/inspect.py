@@ -319,7 +319,8 @@ def build(context: AppContext, tab: gr.Tab, chip: gr.HTML) -> InspectPage:
         trigger_mode="always_last",
         **quick,
     )
-    image.input(checked_image, image, image, **quick)
+    # The picture that is chosen while the last one is still being taken away is looked at as well.
+    image.input(checked_image, image, image, trigger_mode="always_last", **quick)
     threshold.input(lambda: True, None, is_own, **quick)
     model.change(tell_model, [model, is_own], [model_note, chip, threshold, threshold_note], **quick)
     settings: list[Any] = [model, segmenter, threshold, threshold_note, is_own]

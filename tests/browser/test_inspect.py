@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 CAPTION = (
     "A drawing of a few things. A red disc floats on the left, above the green ground. A blue square stands "
@@ -236,6 +236,27 @@ def test_bad_input_is_answered_with_one_sentence_and_keeps_the_result(
     expect(page.locator("#image img")).to_have_count(0)
     assert page.locator("#headline").inner_text() == before
     assert "Traceback" not in page.content()
+
+
+def test_picture_chosen_while_the_last_one_is_still_being_taken_away_is_looked_at(
+    open_page: OpenPage, drawn_image: Path, tmp_path: Path
+) -> None:
+    page = open_page()
+    page.locator("#image input[type=file]").set_input_files(drawn_image)
+    expect(page.locator("#image img")).to_be_visible()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(drawn_image.read_bytes()[:300])
+    held: list[Route] = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    page.locator("#image button[aria-label='Remove Image']").click()
+    expect(page.locator("#image img")).to_have_count(0)
+    page.locator("#image input[type=file]").set_input_files(broken)
+    expect(page.locator("#image img")).to_have_count(1)
+    page.unroute("**/queue/join*")
+    for route in held:
+        route.continue_()
+    expect(page.locator(".toast-body").last).to_contain_text("damaged or cut short", timeout=20_000)
+    expect(page.locator("#image img")).to_have_count(0)
 
 
 def test_model_that_cannot_be_downloaded_is_answered_with_one_sentence(

@@ -6,14 +6,14 @@ from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import Engine, func, select
+from strict_warnings import WARNINGS_ARE_ERRORS
 
 from annotations.engine import open_database, reading, writing
 from annotations.errors import InvalidRecordError, NewerDatabaseError, StorageError
 from annotations.images import add_image
 from annotations.schema import images
 
-# What tests of other files left open is collected in any test's time; this one does not answer for it.
-pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
+pytestmark = WARNINGS_ARE_ERRORS
 
 only_postgresql = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.schema import CreateTable
+from strict_warnings import WARNINGS_ARE_ERRORS
 
 from annotations.engine import open_database, reading, writing
 from annotations.errors import AnnotationError, InvalidRecordError, NewerDatabaseError, StorageError
@@ -20,8 +21,7 @@ from annotations.images import add_image, get_image
 from annotations.schema import metadata, raters
 from annotations.store import save_rating
 
-# What tests of other files left open is collected in any test's time; this one does not answer for it.
-pytestmark = pytest.mark.filterwarnings("error", "ignore::ResourceWarning")
+pytestmark = WARNINGS_ARE_ERRORS
 
 
 def url_of(path: Path) -> str:

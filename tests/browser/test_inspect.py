@@ -255,7 +255,7 @@ def test_picture_chosen_while_the_last_one_is_still_being_taken_away_is_looked_a
     page.unroute("**/queue/join*")
     for route in held:
         route.continue_()
-    expect(page.locator(".toast-body").last).to_contain_text("damaged or cut short", timeout=20_000)
+    expect(page.locator(".toast-body").last).to_contain_text("damaged or cut short")
     expect(page.locator("#image img")).to_have_count(0)
 
 

@@ -199,7 +199,7 @@ def _wire(context: AppContext, fields: _Fields) -> None:
     }
     listing = [fields.campaign, fields.order, fields.against]
     for field in (fields.campaign, fields.order):
-        field.input(relist, listing, [fields.listed, fields.told], **options)
+        field.input(relist, listing, [fields.listed, fields.told], trigger_mode="always_last", **options)
     # Whoever says yes says it to what was asked, so a question about something else goes away.
     for field in (fields.campaign, fields.order, fields.number):
         field.input(

@@ -175,11 +175,12 @@ def build(context: AppContext) -> ComparePage:
         api_visibility="private",
         show_progress_on=plot,
     )
-    kind.input(choose_kind, kind, [by_caption, by_image], **quick)
     model.change(tell_model, model, model_note, **quick)
-    # The picture that is chosen while the last one is still being taken away is looked at as well.
-    image.input(checked_image, image, image, trigger_mode="always_last", **quick)
-    images.upload(checked_images, images, images, trigger_mode="always_last", **quick)
+    # What is chosen while the choice before is still being answered counts as well.
+    latest: dict[str, Any] = {"trigger_mode": "always_last", **quick}
+    kind.input(choose_kind, kind, [by_caption, by_image], **latest)
+    image.input(checked_image, image, image, **latest)
+    images.upload(checked_images, images, images, **latest)
     _wire_fields(fields, quick)
     return ComparePage(
         view, state, entry_to_open, take_over, [kind, by_caption, by_image, image, fields.boxes[0]]

@@ -108,3 +108,20 @@ def test_app_has_the_routes_of_sign_in_before_the_page_and_limits_them(tmp_path:
     )
     assert client.post("/session", headers={"sec-fetch-site": "cross-site"}).status_code == 403
     context.engine.dispose()
+
+
+def test_no_field_of_the_page_forgets_what_is_chosen_while_the_choice_before_is_answered(
+    tmp_path: Path,
+) -> None:
+    """Gradio drops whatever else is chosen meanwhile from a field that is asked "once"."""
+    context = open_context(Settings(data=tmp_path))
+    with TestClient(server.create_app(context), base_url="http://127.0.0.1:7860") as client:
+        events = client.get("/config").json()["dependencies"]
+    context.engine.dispose()
+    chosen = [
+        event
+        for event in events
+        if event["inputs"] and {"input", "upload", "change"} & {trigger for _, trigger in event["targets"]}
+    ]
+    assert len(chosen) > 5
+    assert [event["api_name"] for event in chosen if event["trigger_mode"] == "once"] == []
